@@ -1,0 +1,153 @@
+# Bandsaw - raw music recordings in, songs out.
+#
+#   make            build everything into build/bin
+#   make help       list the targets
+#   make deps       install what is missing (Debian)
+#
+# Every folder becomes one static library, built from its *.c files; a main.c
+# is a program. What a program or a test links follows from layers.txt.
+# Options: MODE=release|debug|asan|ubsan|tsan  O=build folder  CC=gcc|clang
+
+MODE ?= release
+O    ?= build$(if $(filter-out release,$(MODE)),/$(MODE))
+CC   := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PREFIX ?= /usr/local
+VERSION := $(shell cat VERSION)
+
+PACKAGES := libzmq3-dev libprotobuf-c-dev protobuf-c-compiler libsndfile1-dev libfftw3-dev \
+  libsqlite3-dev libsoxr-dev libebur128-dev libsodium-dev libxxhash-dev libjansson-dev \
+  libinih-dev libopenblas-dev libmicrohttpd-dev libcmocka-dev pkg-config gcc make clang \
+  libclang-rt-14-dev clang-format
+
+OPT_release := -O2
+OPT_debug   := -O0 -g3
+OPT_asan    := -O1 -fsanitize=address -fno-omit-frame-pointer
+OPT_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=all
+OPT_tsan    := -O1 -fsanitize=thread
+$(if $(OPT_$(MODE)),,$(error MODE=$(MODE) is unknown: release, debug, asan, ubsan, tsan))
+
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+ARCH   := -march=x86-64-v3
+CFLAGS := -std=c11 -D_GNU_SOURCE -g $(OPT_$(MODE)) $(ARCH) -ffp-contract=off -fno-math-errno $(WARN) -I. -I$(O)/gen \
+  -DBANDSAW_VERSION='"$(VERSION)"' $(EXTRA_CFLAGS)
+LDFLAGS := $(OPT_$(MODE)) -Wl,--as-needed -Wl,--gc-sections $(EXTRA_LDFLAGS)
+
+# ---- folders ---------------------------------------------------------------
+LIBDIRS := $(shell awk '!/^\#/ && NF {print $$1}' layers.txt)
+srcs     = $(filter-out %/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+lib      = $(O)/lib/lib$(subst /,_,$(1)).a
+reach    = $(shell awk -v mode=folders -v WANT='$(1)' -f tools/layers.awk layers.txt)
+pkgs     = $(shell awk -v mode=pkgs -v WANT='$(1)' -f tools/layers.awk layers.txt)
+have     = $(foreach d,$(1),$(if $(call srcs,$(d))$(filter proto,$(d)),$(d)))
+
+# program = the folder that holds its main.c
+PROGRAMS := simulator featurizer actor learner editor cli
+BIN_cli  := bandsaw
+bin       = $(O)/bin/$(or $(BIN_$(1)),bandsaw-$(1))
+BUILT    := $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(call bin,$(p))))
+
+# ---- tests: "// needs: folder folder" on a test's first line says what it links
+TESTS_C := $(sort $(wildcard tests/unit/test_*.c))
+TESTS   := $(TESTS_C:tests/unit/%.c=$(O)/tests/%)
+BENCH_C := $(sort $(wildcard tests/bench/bench_*.c))
+BENCHES := $(BENCH_C:tests/bench/%.c=$(O)/bench/%)
+FUZZ_C  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(O)/fuzz/%)
+needs    = $(shell sed -n '1s,^// needs: *,,p' $(1))
+
+.PHONY: all
+all: check-deps $(BUILT) ## build every program into build/bin
+
+$(foreach d,$(LIBDIRS),$(eval $(call lib,$(d)): $(patsubst %.c,$(O)/obj/%.o,$(call srcs,$(d)))))
+$(call lib,proto): $(O)/obj/gen/proto/bandsaw.pb-c.o
+$(O)/lib/%.a:
+	@mkdir -p $(@D); rm -f $@
+	@ar rcs $@ $^
+
+$(O)/gen/proto/bandsaw.pb-c.c: proto/bandsaw.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=. --c_out=$(O)/gen $<
+$(O)/gen/proto/bandsaw.pb-c.h: $(O)/gen/proto/bandsaw.pb-c.c ;
+$(O)/obj/gen/proto/bandsaw.pb-c.o: $(O)/gen/proto/bandsaw.pb-c.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -w -c $< -o $@
+$(patsubst %.c,$(O)/obj/%.o,$(wildcard common/net/*.c)): $(O)/gen/proto/bandsaw.pb-c.h
+
+$(O)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CFLAGS_$(*D)) $(CFLAGS_$*) -MMD -MP -c $< -o $@
+
+# $(1) = output, $(2) = object, $(3) = folders wanted
+define link_rule
+$(1): $(2) $(foreach d,$(call have,$(call reach,$(3))),$(call lib,$(d)))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) $(4) $(2) -Wl,--start-group $(foreach d,$(call have,$(call reach,$(3))),$(call lib,$(d))) -Wl,--end-group \
+	  $$(shell pkg-config --libs $(call pkgs,$(3)) $(5)) -lm -lpthread -o $$@
+endef
+$(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(eval $(call link_rule,$(call bin,$(p)),$(O)/obj/$(p)/main.o,$(p)))))
+$(foreach t,$(TESTS_C),$(eval $(call link_rule,$(t:tests/unit/%.c=$(O)/tests/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),,cmocka)))
+$(foreach t,$(BENCH_C),$(eval $(call link_rule,$(t:tests/bench/%.c=$(O)/bench/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),,)))
+$(foreach t,$(FUZZ_C),$(eval $(call link_rule,$(t:tests/fuzz/%.c=$(O)/fuzz/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),-fsanitize=fuzzer,)))
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+
+# ---- people ----------------------------------------------------------------
+.PHONY: help deps check-deps
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install the Debian packages that are missing
+	@tools/deps.sh $(PACKAGES)
+
+check-deps:
+	@pkg-config --exists libzmq libprotobuf-c sndfile fftw3f sqlite3 soxr libebur128 libsodium libxxhash jansson inih openblas libmicrohttpd cmocka 2>/dev/null \
+	  && command -v protoc-c >/dev/null || { echo "bandsaw: libraries are missing: run 'make deps'" >&2; exit 1; }
+
+.PHONY: demo test test-long test-system lint asan ubsan tsan fuzz bench fmt install uninstall clean compile_commands.json docs
+demo: ## raw sessions to edited songs, through every program (about 8 minutes, writes demo/)
+	@tools/demo.sh
+
+test: all $(TESTS) ## what a change can break, in a few minutes
+	@tools/run-tests.sh $(O) $(TESTS) $(sort $(wildcard tests/system/local_*.sh))
+
+test-long: all $(TESTS) ## the same with a hundred times the sequences and seeds
+	@N=1000000 LONG=1 tools/run-tests.sh $(O) $(TESTS) $(sort $(wildcard tests/system/local_*.sh))
+
+test-system: all ## Docker (skips loudly where there is no engine)
+	@tools/run-tests.sh $(O) $(sort $(wildcard tests/system/docker_*.sh))
+
+lint: ## layers, headers, banned calls, formatting
+	@tests/lint/lint.sh
+
+asan ubsan tsan: ## unit tests under a sanitizer
+	@$(MAKE) --no-print-directory MODE=$@ sanitized
+.PHONY: sanitized
+sanitized: $(TESTS)
+	@SANITIZED=1 TSAN_OPTIONS=suppressions=tests/tsan.supp tools/run-tests.sh $(O) $(TESTS)
+
+fuzz: ## every parser of outside bytes, FUZZ_S seconds each (default 10)
+	@$(MAKE) --no-print-directory CC=clang O=build/fuzz EXTRA_CFLAGS='-fsanitize=fuzzer-no-link,address' EXTRA_LDFLAGS='-fsanitize=address' fuzzers
+	@tools/run-fuzz.sh build/fuzz/fuzz $${FUZZ_S:-10}
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+bench: all $(BENCHES) ## the numbers, each checked before it is timed
+	@for b in $(BENCHES); do echo "# $$b"; $$b || exit 1; done
+
+fmt: ## clang-format on every C file
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+docs: all ## regenerate the tables under docs/
+	@tools/gen-docs.sh $(O)
+
+install: all ## programs into PREFIX/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILT) $(DESTDIR)$(PREFIX)/bin
+uninstall: ## remove them again
+	rm -f $(foreach b,$(BUILT),$(DESTDIR)$(PREFIX)/bin/$(notdir $(b)))
+
+compile_commands.json: ## for editors
+	@bear -- $(MAKE) -B all
+
+clean: ## remove build/
+	rm -rf build

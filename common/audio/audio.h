@@ -1,0 +1,47 @@
+#pragma once
+/* Audio: PCM in and out. libsndfile decodes and encodes WAV, FLAC, OGG and MP3 at the file's own rate.
+ *
+ * Samples are interleaved float32 frames; "sample" counts are frames (one per channel). All errors are one
+ * line naming the file. */
+#include "common/core/hash.h"
+#include "common/core/status.h"
+#include <stdint.h>
+
+typedef struct AudioInfo {
+    int32_t sample_rate_hz, n_channels;
+    int64_t n_samples;
+} AudioInfo;
+
+/* A reader over several files as one timeline. Files of another rate than the first are resampled
+ * (soxr HQ), of fewer channels are spread, of more are refused. Streams: memory does not grow with length. */
+typedef struct AudioReader AudioReader;
+Status audio_open(AudioReader **out, const char *const *paths, int32_t n_paths);
+void audio_close(AudioReader *reader);
+AudioInfo audio_info(const AudioReader *reader); /* n_samples is exact: counted by decoding */
+/* The part of the timeline that file `i` covers. */
+void audio_source(const AudioReader *reader, int32_t i, int64_t *start_sample, int64_t *n_samples);
+/* Reads frames [at, at + n) into out (n * n_channels floats); short only at the end: *n_read. */
+Status audio_read_at(AudioReader *reader, int64_t at, int64_t n, float *out, int64_t *n_read);
+/* Hash of file i's decoded samples. */
+Status audio_pcm_hash(AudioReader *reader, int32_t i, Hash *hash);
+
+/* Whole timeline, mixed to mono at `rate_hz` (0 = its own). malloc'ed. */
+Status audio_read_mono(AudioReader *reader, int32_t rate_hz, float **samples, int64_t *n_samples);
+
+/* Writes to a temporary name beside `path` and renames on finish: whole or not there. The format follows
+ * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. */
+typedef struct AudioWriter AudioWriter;
+Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels, int32_t bits);
+Status audio_write(AudioWriter *writer, const float *samples, int64_t n_samples);
+Status audio_finish(AudioWriter *writer); /* closes in any case */
+void audio_abandon(AudioWriter *writer);  /* NULL is fine; removes what was written */
+
+/* Convenience for tests and the simulator. */
+Status audio_save(const char *path, const float *samples, int64_t n_samples, int32_t n_channels, int32_t rate_hz, int32_t bits);
+
+Status resample(const float *in, int64_t n_in, double rate_in, double rate_out, int32_t n_channels, float **out, int64_t *n_out);
+
+typedef struct Loudness {
+    double integrated_lufs, range_lu, true_peak_db;
+} Loudness;
+Status loudness_measure(const float *samples, int64_t n_samples, int32_t n_channels, int32_t rate_hz, Loudness *out);

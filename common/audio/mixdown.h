@@ -1,0 +1,38 @@
+#pragma once
+/* Mixdown: an Edit and the recording become the song. DESIGN: the written grid never shifts.
+ *
+ * A seam joins A-out and B-in. Percussive seams sit before the attack (lowest energy in [-60, -3] ms) with
+ * 2-15 ms fades; sustained ones get longer, centred fades; the gain law comes from measured correlation:
+ * linear s = t, g = s / sqrt(s^2 + (1-s)^2 + 2 rho s (1-s)). A small shift may change which samples are
+ * read for B inside the fade's handle, never where the grid is. Outside the ramps listed in the plan,
+ * output samples equal input samples bit for bit. */
+#include "common/audio/audio.h"
+#include "common/song/edit.h"
+
+typedef struct Seam {
+    int64_t out_sample;     /* grid position of the seam in the output */
+    int64_t from_sample, to_sample; /* the recording: where A ends and B starts, on the written grid */
+    int64_t fade_start;     /* output position where the ramp begins (may be before out_sample) */
+    int32_t fade_samples;
+    float correlation;      /* measured rho, clipped to [-.3, 1] */
+    float gain;             /* <= 1: lowers the sum inside this fade so that it stays under full scale */
+    uint8_t percussive;
+} Seam;
+
+typedef struct MixPlan {
+    int32_t n_seams;
+    Seam *seams;
+    int64_t lead_in_samples, tail_samples; /* before the first and after the last segment */
+    int64_t lead_fade_samples, tail_fade_samples;
+    int64_t n_samples;                     /* of the whole output */
+} MixPlan;
+
+/* Measures the recording around each seam. Unit tempo for long fades: beat_samples(context, sample) gives
+ * the local length of a beat; NULL: half a second. */
+typedef double (*BeatLength)(void *context, int64_t sample);
+Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength beat_length, void *context);
+void mix_plan_drop(MixPlan *plan);
+
+/* Streams the song into `writer`. progress may be NULL. */
+Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,
+                  void (*progress)(void *context, double share), void *context);

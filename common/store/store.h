@@ -1,0 +1,31 @@
+#pragma once
+/* Store: DATA/.bandsaw: immutable blobs named by hash, and an SQLite index over them.
+ *
+ * The index (store.db) is written by one process, the featurizer, over one connection; it can be rebuilt
+ * from the blobs at will. Readers that only need bytes by hash use host/cache.h on blobs/ instead. */
+#include "common/host/cache.h"
+#include "common/song/song.h"
+
+typedef struct Store Store;
+
+/* folder: DATA/.bandsaw; made when missing. writer: takes the lock (BS_AGAIN when another holds it). */
+Status store_open(Store **out, const char *folder, bool writer);
+void store_close(Store *store);
+Cache *store_blobs(Store *store); /* borrowed */
+
+/* A recording is known by the hash of its files' decoded samples, the featurizer's version and options. */
+typedef struct StoreRow {
+    char name[SONG_NAME_BYTES]; /* session name */
+    Hash key, song;
+    double duration_s;
+    int32_t n_units, n_takes;
+} StoreRow;
+
+Status store_find(Store *store, const Hash *key, StoreRow *row); /* BS_NOT_FOUND */
+Status store_add(Store *store, const StoreRow *row);             /* the blob is in the cache already */
+/* Quick look-up that spares decoding: path, size, mtime -> key. */
+Status store_file_key(Store *store, const char *path, int64_t n_bytes, int64_t mtime_ns, Hash *key);
+Status store_file_put(Store *store, const char *path, int64_t n_bytes, int64_t mtime_ns, const Hash *key);
+/* All rows sorted by name; malloc'ed. */
+Status store_list(Store *store, StoreRow **rows, size_t *n_rows);
+Status store_rebuild(Store *store); /* index from blobs */
