@@ -1,0 +1,20 @@
+#pragma once
+/* Featurize: audio files in, one Song out. The whole of hearing behind one call.
+ *
+ * Deterministic: the same samples give the same bytes, on any number of threads. One call uses one
+ * thread; make several calls from several threads for several recordings. */
+#include "common/song/song.h"
+
+enum { FEATURIZER_VERSION = 1 };
+
+typedef struct FeaturizeOptions {
+    int meter; /* 0: decide; 3 or 4: given */
+} FeaturizeOptions;
+
+typedef void (*FeaturizeProgress)(void *context, double share);
+
+/* `paths`: the files of one recording in order, one timeline. names[i]: how sources are called in the Song
+ * (NULL: the base names). options and progress may be NULL. Returns an owned Song, packed once (hash set).
+ * One clear line for: no such file, no audio, too short (under 4 s), silence, not a number. */
+Status featurize_files(const char *const *paths, const char *const *names, int32_t n_paths,
+                       const FeaturizeOptions *options, FeaturizeProgress progress, void *context, Song **out);
