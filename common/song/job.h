@@ -22,15 +22,15 @@ typedef struct JobRange {
 } JobRange;
 
 typedef struct Job {
-    int64_t lo_samples, hi_samples;  /* length of the finished edit */
-    int32_t tune;                    /* which tune is edited */
+    int64_t lo_samples, hi_samples; /* length of the finished edit */
+    int32_t tune;                   /* which tune is edited */
     int32_t n_must, n_never;
     JobRange must[JOB_MAX_RANGES], never[JOB_MAX_RANGES];
-    int32_t start_unit, end_unit;    /* -1: free */
+    int32_t start_unit, end_unit; /* -1: free */
     uint8_t no_loop, no_reorder;
-    float weights[REWARD_TERMS];     /* of the reward terms; job_init gives the defaults */
+    float weights[REWARD_TERMS]; /* of the reward terms; job_init gives the defaults */
     uint8_t has_curve;
-    float curve_db[JOB_CURVE];       /* energy asked for, relative to the mean, over the edit's length */
+    float curve_db[JOB_CURVE]; /* energy asked for, relative to the mean, over the edit's length */
 } Job;
 
 /* Everything free, default weights, window [0, whole song]. */

@@ -17,11 +17,11 @@
 
 enum {
     SONG_VERSION = 1,
-    SONG_MAX_UNITS = 16384,      /* in a session */
+    SONG_MAX_UNITS = 16384, /* in a session */
     SONG_MAX_TAKES = 256,
     SONG_MAX_TUNES = 32,
     SONG_MAX_SOURCES = 64,
-    SONG_MAX_SLOTS = 4096,       /* in one tune */
+    SONG_MAX_SLOTS = 4096, /* in one tune */
     SONG_MAX_BYTES = 64 << 20,
     SONG_CHROMA = 12,
     SONG_TIMBRE = 12,
@@ -53,29 +53,29 @@ typedef struct SongUnit {
     int32_t bar;          /* bars, phrases and sections: counted through the session, -1 outside takes; */
     int32_t phrase;       /*   units of one bar (phrase, section) are adjacent and share the number */
     int32_t section;
-    int32_t slot;         /* bar of the tune's form, -1 where the unit has none */
+    int32_t slot; /* bar of the tune's form, -1 where the unit has none */
 
     /* What the environment's rewards read, in plain units. */
-    float loudness_db;               /* mean level, dB relative to full scale, floor -80 */
-    float tempo_bpm;                 /* local tempo; 0 where there is none */
-    float flaw;                      /* likelihood 0..1 that something is wrong here */
-    float music;                     /* likelihood 0..1 that this is music of a take, not gap or talk */
-    float vocal;                     /* vocal activity 0..1 */
-    float chroma[SONG_CHROMA];       /* largest = 1, all 0 in silence */
-    float timbre[SONG_TIMBRE];       /* cosine transform of the log-mel spectrum, coefficients 1..12 */
+    float loudness_db;         /* mean level, dB relative to full scale, floor -80 */
+    float tempo_bpm;           /* local tempo; 0 where there is none */
+    float flaw;                /* likelihood 0..1 that something is wrong here */
+    float music;               /* likelihood 0..1 that this is music of a take, not gap or talk */
+    float vocal;               /* vocal activity 0..1 */
+    float chroma[SONG_CHROMA]; /* largest = 1, all 0 in silence */
+    float timbre[SONG_TIMBRE]; /* cosine transform of the log-mel spectrum, coefficients 1..12 */
 } SongUnit;
 
 typedef struct SongTake {
     int32_t first_unit, n_units; /* its beats and free units, without the tail */
     int32_t tune;
-    float flaw;                  /* mean over its units */
-    uint8_t complete;            /* 1 when it reaches the end of the form */
+    float flaw;       /* mean over its units */
+    uint8_t complete; /* 1 when it reaches the end of the form */
 } SongTake;
 
 typedef struct SongTune {
-    int32_t meter;       /* beats in a bar */
-    int32_t n_slots;     /* bars of the form */
-    float tempo_bpm;     /* median over its takes */
+    int32_t meter;              /* beats in a bar */
+    int32_t n_slots;            /* bars of the form */
+    float tempo_bpm;            /* median over its takes */
     int32_t first_slot_section; /* into Song.slot_section: n_slots entries */
 } SongTune;
 
