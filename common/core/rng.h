@@ -14,9 +14,9 @@ typedef struct Rng {
 Rng rng_at(uint64_t seed, uint64_t stream);
 
 uint64_t rng_u64(Rng *r);
-double rng_f64(Rng *r);                      /* uniform in [0, 1), 53 bits */
-float rng_f32(Rng *r);                       /* uniform in [0, 1), 24 bits */
-uint32_t rng_below(Rng *r, uint32_t n);      /* uniform in 0..n-1, unbiased; n > 0 */
+double rng_f64(Rng *r);                 /* uniform in [0, 1), 53 bits */
+float rng_f32(Rng *r);                  /* uniform in [0, 1), 24 bits */
+uint32_t rng_below(Rng *r, uint32_t n); /* uniform in 0..n-1, unbiased; n > 0 */
 double rng_between(Rng *r, double a, double b);
 
 /* One hash of two numbers, for deriving seeds: mix(run seed, ticket id). */

@@ -44,10 +44,10 @@ Status fail_in(Status st, const char *format, ...) __attribute__((format(printf,
 const char *error_text(void);
 void error_clear(void);
 
-#define TRY(call)                                                                                            \
-    do {                                                                                                     \
-        st = (call);                                                                                         \
-        if (st != BS_OK) goto out;                                                                           \
+#define TRY(call)                  \
+    do {                           \
+        st = (call);               \
+        if (st != BS_OK) goto out; \
     } while (0)
 
 /* For bugs only, never for input or environment; always compiled. `condition` has no side effects. */
