@@ -7,12 +7,12 @@
 #include "common/env/env.h"
 
 typedef enum PolicyKind {
-    POLICY_NET,       /* samples from the network */
+    POLICY_NET,        /* samples from the network */
     POLICY_NET_GREEDY, /* its most likely action */
-    POLICY_RANDOM,    /* uniform over kinds, then over legal actions of the kind */
-    POLICY_CROP,      /* the best contiguous block of the asked length */
-    POLICY_LAST_TAKE, /* per slot the last complete take */
-    POLICY_RETARGET,  /* dynamic programming over slots, takes and seams under the dense reward */
+    POLICY_RANDOM,     /* uniform over kinds, then over legal actions of the kind */
+    POLICY_CROP,       /* the best contiguous block of the asked length */
+    POLICY_LAST_TAKE,  /* per slot the last complete take */
+    POLICY_RETARGET,   /* dynamic programming over slots, takes and seams under the dense reward */
     POLICY_KINDS
 } PolicyKind;
 extern const char *const policy_names[POLICY_KINDS]; /* "net", "net-greedy", "random", "crop", ... */
@@ -22,8 +22,8 @@ bool policy_needs_weights(PolicyKind kind);
 /* What was done: everything a replay needs. */
 typedef struct Trajectory {
     int32_t n_steps, max_steps;
-    uint8_t *actions;  /* max_steps */
-    float *log_probs;  /* max_steps; of the action under the masked behaviour policy; 0 for planners */
+    uint8_t *actions; /* max_steps */
+    float *log_probs; /* max_steps; of the action under the masked behaviour policy; 0 for planners */
 } Trajectory;
 Status trajectory_init(Trajectory *t, int32_t max_steps);
 void trajectory_drop(Trajectory *t);
@@ -44,4 +44,5 @@ Status policy_run(Policy *policy, const EnvSong *es, int32_t n, const Job *jobs,
                   Trajectory *out, PolicyProgress progress, void *context);
 
 /* The retarget plan itself: units and fades of the best edit found under the dense reward. */
-Status retarget_plan(const EnvSong *es, const Job *job, int32_t *units, uint8_t *fades, int32_t max, int32_t *n);
+Status retarget_plan(const EnvSong *es, const Job *job, int32_t *units, uint8_t *fades, int32_t max,
+                     int32_t *n);

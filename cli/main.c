@@ -1,0 +1,55 @@
+/* bandsaw: one front door. A verb either runs here or is handed, arguments and all, to the program that
+ * knows it; programs are looked for beside this one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/verbs.h"
+
+typedef struct Verb {
+    const char *name, *program; /* program NULL: runs here */
+    int (*run)(int argc, char **argv);
+    const char *help;
+} Verb;
+
+static const Verb verbs[] = {
+    {"edit", "bandsaw-editor", NULL,
+     "cut a song out of a recording: bandsaw edit rehearsal.wav -o song.flac --target 3:30"},
+    {"takes", "bandsaw-featurizer", NULL, "list the takes of a recording"},
+    {"beats", "bandsaw-featurizer", NULL, "print seconds<TAB>position-in-bar for every beat"},
+    {"featurize", "bandsaw-featurizer", NULL, "hear every recording of a folder"},
+    {"train", NULL, verb_train, "train a policy on a folder of recordings, on this machine"},
+    {"eval", "bandsaw-editor", NULL, "compare policies on held-out recordings"},
+    {"plot", "bandsaw-editor", NULL, "learning curves of a run as a picture"},
+    {"simulate", "bandsaw-simulator", NULL, "make rehearsals with known truth"},
+    {"judge", "bandsaw-simulator", NULL, "score an edit against the truth, 0 to 10"},
+    {"serve", "bandsaw-featurizer", NULL, "the featurizer's service, for clusters"},
+    {"learner", "bandsaw-learner", NULL, "the learner alone, for clusters"},
+    {"actor", "bandsaw-actor", NULL, "one actor alone, for clusters"},
+    {"config", NULL, verb_config, "the options of a program with their defaults"},
+    {"health", NULL, verb_health, "ask a program of a run whether it is well"},
+    {"keygen", NULL, verb_keygen, "make the keys that encrypt links across hosts"},
+};
+enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
+
+static int usage(FILE *out) {
+    fprintf(out, "Bandsaw turns raw music recordings into songs.\n\n  bandsaw VERB ...        bandsaw VERB "
+                 "--help\n\n");
+    for (int i = 0; i < N_VERBS; i++) fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    fprintf(out, "\n  --version  the version of this program\n");
+    return out == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) return usage(stderr);
+    if (strcmp(argv[1], "--version") == 0) return puts("bandsaw " BANDSAW_VERSION), 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return usage(stdout);
+    for (int i = 0; i < N_VERBS; i++) {
+        if (strcmp(argv[1], verbs[i].name) != 0) continue;
+        if (verbs[i].run) return verbs[i].run(argc - 1, argv + 1);
+        return program_become(verbs[i].program, argv + 1);
+    }
+    const char *names[N_VERBS];
+    for (int i = 0; i < N_VERBS; i++) names[i] = verbs[i].name;
+    return unknown_verb(argv[1], names, N_VERBS);
+}
