@@ -34,6 +34,8 @@ const char *status_name(Status st);
 const char *status_text(Status st);
 StatusClass status_class(Status st);
 
+#undef fail /* cmocka's macro of that name, in tests */
+
 /* Sets this thread's error text (at most 1023 bytes, one line) and returns `st`. */
 Status fail(Status st, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
