@@ -3,9 +3,9 @@
  *
  * A Json is one document, or a view into one. Reading: json_parse and json_read return an owned document
  * (json_free it); every other getter returns views that live as long as the document. Errors carry the
- * path: "truth.json: units[3].start_sample: expected an integer". Building: json_object / json_array /
- * json_text ... return owned values; json_set and json_append take the value they are given, also when they
- * fail, so a tree is freed by freeing its root. One thread uses a document. */
+ * path: "truth.json: units[3].start_sample: expected an integer". Building: json_new_object,
+ * json_new_array ... return owned values; json_set and json_append take the value they are given, also when
+ * they fail, so a tree is freed by freeing its root. One thread uses a document. */
 #include <stdint.h>
 #include <stdio.h>
 
@@ -45,22 +45,29 @@ Status json_at_text(const Json *array, size_t index, const char **out);
 Status json_member(const Json *object, size_t index, const char **key, const Json **out);
 
 /* What a view itself is. */
-bool json_is_object(const Json *value);
-bool json_is_array(const Json *value);
+typedef enum JsonKind {
+    JSON_KIND_NULL,
+    JSON_KIND_BOOL,
+    JSON_KIND_NUMBER,
+    JSON_KIND_TEXT,
+    JSON_KIND_ARRAY,
+    JSON_KIND_OBJECT
+} JsonKind;
+JsonKind json_kind(const Json *value);
 Status json_i64(const Json *value, int64_t min, int64_t max, int64_t *out);
 Status json_f64(const Json *value, double *out);
 Status json_text_of(const Json *value, const char **out);
 
 /* ---- building. NULL means out of memory; json_set and json_append pass a NULL on as BS_NOMEM, so a
  * builder may chain and check only where it sets. Numbers that are not finite become null. */
-Json *json_object(void);
-Json *json_array(void);
-Json *json_integer(int64_t value);
-Json *json_real(double value);
-Json *json_bool(bool value);
-Json *json_string(const char *text); /* bytes that are no UTF-8 are replaced by '?' */
-Json *json_null(void);
-Json *json_hash(const Hash *hash);
+Json *json_new_object(void);
+Json *json_new_array(void);
+Json *json_new_integer(int64_t value);
+Json *json_new_real(double value);
+Json *json_new_bool(bool value);
+Json *json_new_text(const char *text); /* bytes that are no UTF-8 are replaced by '?' */
+Json *json_new_null(void);
+Json *json_new_hash(const Hash *hash);
 Status json_set(Json *object, const char *key, Json *value);
 Status json_append(Json *array, Json *value);
 Status json_set_i64(Json *object, const char *key, int64_t value);
@@ -69,7 +76,7 @@ Status json_set_bool(Json *object, const char *key, bool value);
 Status json_set_text(Json *object, const char *key, const char *text);
 Status json_set_hash(Json *object, const char *key, const Hash *hash);
 
-typedef enum JsonStyle { JSON_COMPACT, JSON_PRETTY } JsonStyle; /* one line; indented, members in order */
+typedef enum JsonStyle { JSON_ONE_LINE, JSON_INDENTED } JsonStyle; /* one line; indented, members in order */
 Status json_dump(const Json *value, JsonStyle style, char **text,
                  size_t *n_bytes);                                          /* malloc'ed, NUL-terminated */
 Status json_write(const Json *value, const char *path, JsonStyle style);    /* whole or untouched */
