@@ -14,6 +14,8 @@
 
 typedef enum OptionType { OPTION_i64, OPTION_f64, OPTION_bool, OPTION_text, OPTION_one_of } OptionType;
 enum { OPTION_TEXT_BYTES = 1024 };
+/* `bool` is a macro for _Bool, which expands on its way through OPTION_ENTRY. */
+#define OPTION__Bool OPTION_bool
 
 typedef int64_t option_i64;
 typedef double option_f64;
