@@ -10,10 +10,14 @@
 typedef struct AudioInfo {
     int32_t sample_rate_hz, n_channels;
     int64_t n_samples;
+    int32_t bits; /* what holds the first file's samples exactly: 16, 24, or 32 (float; also lossy formats) */
 } AudioInfo;
 
 /* A reader over several files as one timeline. Files of another rate than the first are resampled
- * (soxr HQ), of fewer channels are spread, of more are refused. Streams: memory does not grow with length. */
+ * (soxr HQ), of fewer channels are spread, of more are refused. Streams: memory does not grow with length.
+ * Opening decodes every file once, which counts and names it and finds damage before any work is done.
+ * What cannot be read out of order bit for bit (MP3, OGG, resampled files) is unpacked into an unlinked
+ * file in $TMPDIR the first time that is asked for. One thread uses a reader. */
 typedef struct AudioReader AudioReader;
 Status audio_open(AudioReader **out, const char *const *paths, int32_t n_paths);
 void audio_close(AudioReader *reader);
@@ -31,17 +35,30 @@ Status audio_read_mono(AudioReader *reader, int32_t rate_hz, float **samples, in
 /* Writes to a temporary name beside `path` and renames on finish: whole or not there. The format follows
  * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. */
 typedef struct AudioWriter AudioWriter;
-Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels, int32_t bits);
+Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels,
+                    int32_t bits);
 Status audio_write(AudioWriter *writer, const float *samples, int64_t n_samples);
 Status audio_finish(AudioWriter *writer); /* closes in any case */
 void audio_abandon(AudioWriter *writer);  /* NULL is fine; removes what was written */
 
 /* Convenience for tests and the simulator. */
-Status audio_save(const char *path, const float *samples, int64_t n_samples, int32_t n_channels, int32_t rate_hz, int32_t bits);
+Status audio_save(const char *path, const float *samples, int64_t n_samples, int32_t n_channels,
+                  int32_t rate_hz, int32_t bits);
 
-Status resample(const float *in, int64_t n_in, double rate_in, double rate_out, int32_t n_channels, float **out, int64_t *n_out);
+Status resample(const float *in, int64_t n_in, double rate_in, double rate_out, int32_t n_channels,
+                float **out, int64_t *n_out);
 
+/* The same in pieces, for what does not fit in memory. push(NULL, 0, ...) ends the input; after it, the
+ * total written is round(n_in * rate_out / rate_in). out has room for resampler_room(n_in) frames. */
+typedef struct Resampler Resampler;
+Status resampler_open(Resampler **out, double rate_in, double rate_out, int32_t n_channels);
+void resampler_close(Resampler *r);
+int64_t resampler_room(const Resampler *r, int64_t n_in);
+Status resampler_push(Resampler *r, const float *in, int64_t n_in, float *out, int64_t *n_out);
+
+/* EBU R128. Silence, or nothing above the gate: integrated -70; no peak: -120. */
 typedef struct Loudness {
     double integrated_lufs, range_lu, true_peak_db;
 } Loudness;
-Status loudness_measure(const float *samples, int64_t n_samples, int32_t n_channels, int32_t rate_hz, Loudness *out);
+Status loudness_measure(const float *samples, int64_t n_samples, int32_t n_channels, int32_t rate_hz,
+                        Loudness *out);

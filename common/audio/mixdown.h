@@ -10,12 +10,12 @@
 #include "common/song/edit.h"
 
 typedef struct Seam {
-    int64_t out_sample;     /* grid position of the seam in the output */
+    int64_t out_sample;             /* grid position of the seam in the output */
     int64_t from_sample, to_sample; /* the recording: where A ends and B starts, on the written grid */
-    int64_t fade_start;     /* output position where the ramp begins (may be before out_sample) */
+    int64_t fade_start;             /* output position where the ramp begins (may be before out_sample) */
     int32_t fade_samples;
-    float correlation;      /* measured rho, clipped to [-.3, 1] */
-    float gain;             /* <= 1: lowers the sum inside this fade so that it stays under full scale */
+    float correlation; /* measured rho, clipped to [-.3, 1] */
+    float gain;        /* <= 1: lowers the sum inside this fade so that it stays under full scale */
     uint8_t percussive;
 } Seam;
 
@@ -24,7 +24,7 @@ typedef struct MixPlan {
     Seam *seams;
     int64_t lead_in_samples, tail_samples; /* before the first and after the last segment */
     int64_t lead_fade_samples, tail_fade_samples;
-    int64_t n_samples;                     /* of the whole output */
+    int64_t n_samples; /* of the whole output */
 } MixPlan;
 
 /* Measures the recording around each seam. Unit tempo for long fades: beat_samples(context, sample) gives
@@ -32,6 +32,9 @@ typedef struct MixPlan {
 typedef double (*BeatLength)(void *context, int64_t sample);
 Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength beat_length, void *context);
 void mix_plan_drop(MixPlan *plan);
+
+/* Shortens the tail, then the lead-in, so that the output has at most max_samples; never cuts a segment. */
+void mix_plan_limit(MixPlan *plan, int64_t max_samples);
 
 /* Streams the song into `writer`. progress may be NULL. */
 Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,
