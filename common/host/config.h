@@ -2,9 +2,11 @@
 /* Config: one table row an option; from it come the field, the parser, --learner.lr, BANDSAW_LEARNER_LR,
  * the file key ([learner] lr = ...), the help, docs/options.md and the dump kept with each run.
  *
- * A program lists its rows in an options.def and turns them into a struct and a table:
+ * A program lists its rows in an options.def,
  *
- *     OPTION(i64, batch, "learner.batch", "64", 1, 65536, "tickets in one update")
+ *     OPTION(i64, batch, "learner.batch", "64", 1, 65536, "", "tickets in one update")
+ *
+ * and turns them into a struct and a table; see OPTION_ENTRY below.
  *
  * Order of precedence: default, file, environment, flag. An unknown key is an error naming the nearest. */
 #include <stdint.h>
@@ -33,17 +35,21 @@ typedef struct Option {
     const char *help;
 } Option;
 
-/* Row with everything: OPTION(type, field, key, initial, min, max, choices, help). Use:
+/* OPTION(type, field, key, initial, min, max, choices, help). Use:
  *
  *     typedef struct Settings {
  *     #define OPTION(type, field, key, initial, min, max, choices, help) option_##type field;
  *     #include "learner/options.def"
  *     #undef OPTION
  *     } Settings;
+ *
  *     static const Option options[] = {
- *     #define OPTION OPTION_ROW(Settings)...     see OPTION_ENTRY below
+ *     #define OPTION(...) OPTION_ENTRY(Settings, __VA_ARGS__)
+ *     #include "learner/options.def"
+ *     #undef OPTION
+ *     };
  */
-#define OPTION_ENTRY(Struct, type, field, key, initial, min, max, choices, help)                             \
+#define OPTION_ENTRY(Struct, type, field, key, initial, min, max, choices, help) \
     {OPTION_##type, key, offsetof(Struct, field), initial, min, max, choices, help},
 
 typedef struct ConfigTable {
@@ -56,7 +62,9 @@ typedef struct ConfigTable {
 
 /* Fills `settings` (the program's struct) in order of precedence. Flags: --key value, --key=value, and
  * the part after the last dot alone (--lr) where it is unique; a bool may stand alone. --config FILE
- * reads a file. What is no flag goes to positional[] (room for max). --help prints and sets *help.
+ * reads a file. What is no flag goes to positional[] (room for max). --help, --version and
+ * --options-markdown print to stdout and set *help: the program then ends with 0. -o is --out; "--" ends
+ * the flags; '-' and '_' in names are the same.
  * Errors are one line naming the key, the value, where it came from and what is allowed. */
 Status config_parse(const ConfigTable *table, void *settings, int argc, char **argv, const char **positional,
                     int max_positional, int *n_positional, bool *help);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,12 @@ LogLevel log_level(void) {
     LogLevel level = lowest;
     pthread_mutex_unlock(&lock);
     return level;
+}
+
+LogLevel log_level_named(const char *name) {
+    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++)
+        if (!strcasecmp(name, level_names[level])) return (LogLevel)level;
+    return LOG_INFO;
 }
 
 /* Appends, always leaving room for the newline. */

@@ -9,6 +9,7 @@ typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR } LogLevel;
 /* program: "actor-3"; level from --log or BANDSAW_LOG. Called once at start. */
 void log_open(const char *program, LogLevel level);
 LogLevel log_level(void);
+LogLevel log_level_named(const char *name); /* "debug|info|warn|error"; LOG_INFO for anything else */
 
 typedef struct LogSite {
     long window_s;
@@ -18,10 +19,10 @@ void log_write(LogSite *site, LogLevel level, const char *event, const char *for
     __attribute__((format(printf, 4, 5)));
 
 /* log_info("published", "version=%d bytes=%zu", v, n); the format may be "" */
-#define LOG_AT(level, event, ...)                                                                            \
-    do {                                                                                                     \
-        static LogSite site_;                                                                                \
-        log_write(&site_, level, event, __VA_ARGS__);                                                        \
+#define LOG_AT(level, event, ...)                     \
+    do {                                              \
+        static LogSite site_;                         \
+        log_write(&site_, level, event, __VA_ARGS__); \
     } while (0)
 #define log_debug(event, ...) LOG_AT(LOG_DEBUG, event, __VA_ARGS__)
 #define log_info(event, ...)  LOG_AT(LOG_INFO, event, __VA_ARGS__)
