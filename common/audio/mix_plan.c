@@ -132,6 +132,17 @@ static void place_sustained(const Planner *p, Seam *seam) {
     seam->fade_start = seam->out_sample + best_at * p->ms;
 }
 
+/* Narrows [first, end) to where both lines have sound, unless less than `least` would be left. */
+static void keep_to_recording(const Seam *seam, const AudioInfo *info, int64_t least, int64_t *first,
+                              int64_t *end) {
+    int64_t b_begins = seam->out_sample - seam->to_sample;
+    int64_t a_ends = seam->out_sample + info->n_samples - seam->from_sample;
+    int64_t lo = *first > b_begins ? *first : b_begins, hi = *end < a_ends ? *end : a_ends;
+    if (hi - lo < least) return;
+    *first = lo;
+    *end = hi;
+}
+
 /* Into [first, end) of the output, shorter where it must be. */
 static void clamp_ramp(Seam *seam, int64_t first, int64_t end) {
     if (seam->fade_samples > end - first) seam->fade_samples = (int32_t)(end - first);
@@ -299,8 +310,9 @@ Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength 
         at += n_a;
         *seam = (Seam){.out_sample = at, .from_sample = a->end_sample, .to_sample = b->start_sample};
         double beat = beat_length ? beat_length(context, b->start_sample) : 0.5 * info.sample_rate_hz;
-        int64_t lowest = at - n_a / 2 > free_from ? at - n_a / 2 : free_from;
-        TRY(plan_seam(&p, seam, (Fade)b->fade, beat, lowest, at + n_b / 2));
+        int64_t lowest = at - n_a / 2 > free_from ? at - n_a / 2 : free_from, highest = at + n_b / 2;
+        keep_to_recording(seam, &info, 2 * p.ms, &lowest, &highest);
+        TRY(plan_seam(&p, seam, (Fade)b->fade, beat, lowest, highest));
         free_from = seam->fade_start + seam->fade_samples;
     }
     int64_t length = last->end_sample - last->start_sample;
