@@ -24,20 +24,20 @@ typedef struct Ticket {
     uint64_t seed;
     Hash song;
     Job job;
-    uint8_t kind;            /* PolicyKind of common/policy */
-    uint64_t min_version;    /* oldest version allowed; ignored when the kind needs no weights */
-    uint64_t exact_version;  /* lockstep: this version and no other; UINT64_MAX: the newest there is */
+    uint8_t kind;           /* PolicyKind of common/policy */
+    uint64_t min_version;   /* oldest version allowed; ignored when the kind needs no weights */
+    uint64_t exact_version; /* lockstep: this version and no other; UINT64_MAX: the newest there is */
 } Ticket;
 
 typedef struct Result {
     uint64_t epoch, id;
-    WeightsId weights;       /* acted with; zero for planners */
-    uint64_t incarnation;    /* of the actor */
+    WeightsId weights;    /* acted with; zero for planners */
+    uint64_t incarnation; /* of the actor */
     int32_t n_steps;
-    uint8_t failed;          /* 1: the actor could not run it; no steps, `reason` says why */
+    uint8_t failed; /* 1: the actor could not run it; no steps, `reason` says why */
     char reason[128];
-    uint8_t *actions;        /* n_steps; owned by the Result */
-    float *log_probs;        /* n_steps; owned by the Result */
+    uint8_t *actions; /* n_steps; owned by the Result */
+    float *log_probs; /* n_steps; owned by the Result */
 } Result;
 void result_drop(Result *r);
 
@@ -48,8 +48,8 @@ typedef void (*TicketMaker)(void *context, uint64_t id, Ticket *out);
 typedef enum RunMode { RUN_ASYNC, RUN_LOCKSTEP } RunMode;
 
 typedef enum Verdict {
-    VERDICT_ACCEPT,   /* replay agrees: buffered until trained */
-    VERDICT_INVALID,  /* replay failed: the ticket goes back, the actor gets a strike */
+    VERDICT_ACCEPT,  /* replay agrees: buffered until trained */
+    VERDICT_INVALID, /* replay failed: the ticket goes back, the actor gets a strike */
 } Verdict;
 
 /* Both identities always close:
@@ -59,5 +59,7 @@ typedef struct TicketCounters {
     uint64_t issued, trained, evaluated, buffered, outstanding, stale, failed, cancelled;
     uint64_t received, accepted, duplicate, invalid, refused_stale, rollback, in_check;
     uint64_t reissued, actors, actor_steps, actor_episodes;
+    uint64_t checked, mismatched; /* tickets run by two actors and compared; of those, bytes that differ */
+    uint64_t turned_away;         /* actors refused after three invalid results */
 } TicketCounters;
 bool counters_close(const TicketCounters *c, char *why, size_t why_bytes);

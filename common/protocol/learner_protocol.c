@@ -1,0 +1,678 @@
+/* The learner's events: messages, the clock and the learner's own calls. Issuing is in learner_issue.c. */
+#include "common/protocol/learner_protocol.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/rng.h"
+#include "common/protocol/learner_issue.h"
+
+Status learner_protocol_init(LearnerProtocol *p, const LearnerRules *rules, const void *ledger,
+                             size_t ledger_bytes) {
+    memset(p, 0, sizeof *p);
+    if (rules->group < 1 || rules->group > TICKET_GROUP || rules->batch < 1 ||
+        rules->batch % rules->group != 0)
+        return fail(BS_INVALID, "batch %u is not a multiple of group %u (1..%d)", rules->batch, rules->group,
+                    TICKET_GROUP);
+    if (rules->mode == RUN_LOCKSTEP && rules->max_lag > 1)
+        return fail(BS_INVALID, "lockstep: max_lag is %u, may be 0 or 1", rules->max_lag);
+    Status st = BS_OK;
+    p->rules = *rules;
+    if (p->rules.max_attempts == 0) p->rules.max_attempts = TICKET_MAX_ATTEMPTS;
+    TRY(ledger_init(&p->ledger, 4 * ((uint64_t)rules->max_lag + 2) * rules->batch));
+    p->actors = calloc(ACTORS_MAX, sizeof *p->actors);
+    if (!p->actors) TRY(fail(BS_NOMEM, "learner protocol: no memory for %d actors", ACTORS_MAX));
+    if (ledger) TRY(ledger_read(&p->ledger, ledger, ledger_bytes));
+    p->next_group = p->ledger.next_id / rules->group;
+out:
+    if (st != BS_OK) learner_protocol_drop(p);
+    return st;
+}
+
+void learner_protocol_drop(LearnerProtocol *p) {
+    ledger_drop(&p->ledger);
+    free(p->actors);
+    p->actors = NULL;
+}
+
+void learner_protocol_counters(const LearnerProtocol *p, TicketCounters *out) {
+    *out = p->ledger.counters;
+    out->actors = 0;
+    for (uint32_t i = 0; i < p->n_actors; i++) out->actors += p->actors[i].used;
+}
+
+void learner_protocol_snapshot(const LearnerProtocol *p, ByteWriter *out) { ledger_write(&p->ledger, out); }
+
+const WeightsId *learner_protocol_weights(const LearnerProtocol *p, uint64_t version) {
+    for (uint32_t i = p->n_history; i-- > 0;)
+        if (p->history[i].version == version) return &p->history[i];
+    return NULL;
+}
+
+/* ---- out ---- */
+
+void learner_send(LearnerTurn *t, uint64_t peer, MessageType type) {
+    t->p->out.type = type;
+    t->sink(t->context, &(LearnerAction){.type = LEARNER_SEND, .peer = peer, .message = &t->p->out});
+}
+
+static void report(LearnerTurn *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void report(LearnerTurn *t, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    t->sink(t->context, &(LearnerAction){.type = LEARNER_REPORT, .text = text});
+}
+
+static void send_cancel(LearnerTurn *t, const ActorState *a, uint64_t first_id, uint64_t mask) {
+    t->p->out.cancel = (GroupRef){.epoch = t->p->rules.epoch, .first_id = first_id, .mask = mask};
+    learner_send(t, a->peer, MESSAGE_CANCEL);
+}
+
+/* ---- actors ---- */
+
+static ActorState *actor_of_peer(LearnerProtocol *p, uint64_t peer) {
+    for (uint32_t i = 0; i < p->n_actors; i++)
+        if (p->actors[i].used && p->actors[i].peer == peer) return &p->actors[i];
+    return NULL;
+}
+
+static ActorState *actor_of_incarnation(LearnerProtocol *p, uint64_t incarnation) {
+    for (uint32_t i = 0; i < p->n_actors; i++)
+        if (p->actors[i].used && p->actors[i].incarnation == incarnation) return &p->actors[i];
+    return NULL;
+}
+
+static uint16_t index_of(const LearnerProtocol *p, const ActorState *a) { return (uint16_t)(a - p->actors); }
+
+static bool is_banned(const LearnerProtocol *p, uint64_t incarnation) {
+    uint32_t n = p->n_banned < BANNED_MAX ? p->n_banned : BANNED_MAX;
+    for (uint32_t i = 0; i < n; i++)
+        if (p->banned[i] == incarnation) return true;
+    return false;
+}
+
+/* A mask over ids from `from` on, as one over ids from `to` on. */
+static uint64_t mask_from(uint64_t mask, uint64_t from, uint64_t to) {
+    if (from >= to) return from - to < 64 ? mask << (from - to) : 0;
+    return to - from < 64 ? mask >> (to - from) : 0;
+}
+
+static ActorGroup *group_of(ActorState *a, uint64_t id) {
+    for (uint32_t g = 0; g < a->n_groups; g++) {
+        uint64_t first = a->groups[g].first_id;
+        if (id >= first && id - first < 64 && (a->groups[g].mask >> (id - first) & 1)) return &a->groups[g];
+    }
+    return NULL;
+}
+
+static void group_clear(ActorState *a, ActorGroup *g, uint64_t id) {
+    g->mask &= ~(1ull << (id - g->first_id));
+    if (!g->mask) *g = a->groups[--a->n_groups];
+}
+
+static SecondRun *check_of(LearnerProtocol *p, uint64_t id) {
+    for (uint32_t i = 0; i < CHECKS_MAX; i++)
+        if (p->checks[i].used && p->checks[i].id == id) return &p->checks[i];
+    return NULL;
+}
+
+static void check_forget(LearnerProtocol *p, SecondRun *c) {
+    c->used = false;
+    p->n_checks--;
+}
+
+/* ---- tickets ---- */
+
+/* The ticket will never have a result: tell the learner, so that nobody waits for it. */
+void learner_give_up(LearnerTurn *t, uint64_t id, LedgerEntry *e, const char *reason) {
+    Ticket ticket;
+    learner_ticket(t->p, id, &ticket);
+    Result r = {.epoch = t->p->rules.epoch, .id = id, .failed = 1};
+    snprintf(r.reason, sizeof r.reason, "%s", reason);
+    ledger_move(&t->p->ledger, id, e, TICKET_FAILED);
+    t->sink(t->context, &(LearnerAction){.type = LEARNER_DELIVER, .ticket = &ticket, .result = &r});
+}
+
+/* An issue that came to nothing. blame: the attempt itself went wrong, and counts. */
+static void put_back(LearnerTurn *t, uint64_t id, LedgerEntry *e, uint16_t actor, bool blame,
+                     const char *reason) {
+    if (blame) {
+        e->attempts++;
+        e->blamed = actor;
+        if (e->attempts >= t->p->rules.max_attempts) {
+            report(t, "ticket %" PRIx64 " failed after %u attempts: %s", id, e->attempts, reason);
+            learner_give_up(t, id, e, reason);
+            return;
+        }
+    }
+    ledger_move(&t->p->ledger, id, e, TICKET_BACK);
+}
+
+/* The tickets of `mask` are no longer with this actor. */
+static void take_away(LearnerTurn *t, ActorState *a, uint32_t g, uint64_t mask, bool blame,
+                      const char *reason) {
+    LearnerProtocol *p = t->p;
+    ActorGroup group = a->groups[g];
+    mask &= group.mask;
+    a->groups[g].mask &= ~mask;
+    if (!a->groups[g].mask) a->groups[g] = a->groups[--a->n_groups];
+    for (int i = 0; i < 64; i++) {
+        if (!(mask >> i & 1)) continue;
+        uint64_t id = group.first_id + (uint64_t)i;
+        if (group.check) {
+            SecondRun *c = check_of(p, id);
+            if (c) c->out = false;
+            continue;
+        }
+        LedgerEntry *e = ledger_find(&p->ledger, id);
+        if (e && e->state == TICKET_OUT && e->holder == index_of(p, a))
+            put_back(t, id, e, index_of(p, a), blame, reason);
+    }
+}
+
+static void drop_actor(LearnerTurn *t, ActorState *a, bool blame, const char *reason) {
+    while (a->n_groups) {
+        bool started = a->groups[a->n_groups - 1].started;
+        take_away(t, a, a->n_groups - 1, UINT64_MAX, blame && started, reason);
+    }
+    a->used = false;
+    while (t->p->n_actors && !t->p->actors[t->p->n_actors - 1].used) t->p->n_actors--;
+}
+
+static void strike(LearnerTurn *t, uint64_t incarnation) {
+    LearnerProtocol *p = t->p;
+    ActorState *a = actor_of_incarnation(p, incarnation);
+    if (!a || ++a->strikes < STRIKES_MAX) return;
+    p->banned[p->n_banned++ % BANNED_MAX] = incarnation;
+    p->ledger.counters.turned_away++;
+    report(t, "actor %s turned away: %d invalid results", a->name, STRIKES_MAX);
+    p->out.welcome = (Welcome){.epoch = p->rules.epoch};
+    snprintf(p->out.welcome.refused, REFUSAL_BYTES, "%d invalid results", STRIKES_MAX);
+    learner_send(t, a->peer, MESSAGE_WELCOME);
+    drop_actor(t, a, false, "");
+}
+
+/* ---- messages ---- */
+
+static void refuse(LearnerTurn *t, uint64_t peer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void refuse(LearnerTurn *t, uint64_t peer, const char *format, ...) {
+    t->p->out.welcome = (Welcome){.epoch = t->p->rules.epoch};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(t->p->out.welcome.refused, REFUSAL_BYTES, format, args);
+    va_end(args);
+    report(t, "actor refused: %s", t->p->out.welcome.refused);
+    learner_send(t, peer, MESSAGE_WELCOME);
+}
+
+static ActorState *actor_new(LearnerProtocol *p) {
+    for (uint32_t i = 0; i < ACTORS_MAX; i++) {
+        if (p->actors[i].used) continue;
+        if (i >= p->n_actors) p->n_actors = i + 1;
+        return &p->actors[i];
+    }
+    return NULL;
+}
+
+/* Which of the tickets that the actor holds it may go on with. */
+static uint64_t go_on_mask(LearnerTurn *t, ActorState *a, const Held *h) {
+    LearnerProtocol *p = t->p;
+    uint64_t go_on = 0, adopt = 0;
+    if (h->group.epoch != p->rules.epoch) return 0;
+    for (int i = 0; i < 64; i++) {
+        uint64_t bit = 1ull << i, id = h->group.first_id + (uint64_t)i;
+        if (!(h->group.mask & bit)) continue;
+        LedgerEntry *e = ledger_find(&p->ledger, id);
+        if (group_of(a, id))
+            go_on |= bit;
+        else if (!e || (e->state != TICKET_BACK && e->state != TICKET_OUT))
+            continue;
+        else if (h->done & bit)
+            go_on |= bit; /* its result comes at once, whoever else has it */
+        else if (e->state == TICKET_BACK && a->n_groups < SLOTS_MAX)
+            adopt |= bit;
+    }
+    if (adopt) {
+        a->groups[a->n_groups++] = (ActorGroup){.first_id = h->group.first_id,
+                                                .mask = adopt,
+                                                .version = h->version,
+                                                .issued_ms = t->now_ms,
+                                                .n_steps = h->n_steps,
+                                                .started = h->started};
+        for (int i = 0; i < 64; i++) {
+            if (!(adopt >> i & 1)) continue;
+            uint64_t id = h->group.first_id + (uint64_t)i;
+            LedgerEntry *e = ledger_find(&p->ledger, id);
+            ledger_move(&p->ledger, id, e, TICKET_OUT);
+            e->holder = index_of(p, a);
+        }
+    }
+    return go_on | adopt;
+}
+
+/* Tickets that we believe with this actor and that it does not name are lost. */
+static void reconcile(LearnerTurn *t, ActorState *a, const Held *held, uint32_t n_held,
+                      int64_t older_than_ms) {
+    for (uint32_t g = a->n_groups; g-- > 0;) {
+        ActorGroup *group = &a->groups[g];
+        if (group->issued_ms > older_than_ms) continue;
+        uint64_t named = 0;
+        for (uint32_t i = 0; i < n_held; i++) {
+            if (held[i].group.epoch != t->p->rules.epoch) continue;
+            named |= mask_from(held[i].group.mask, held[i].group.first_id, group->first_id);
+        }
+        if (group->mask & ~named) take_away(t, a, g, ~named, false, "");
+    }
+}
+
+static void on_hello(LearnerTurn *t, uint64_t peer, const Hello *h) {
+    LearnerProtocol *p = t->p;
+    if (h->protocol != PROTOCOL_VERSION) {
+        refuse(t, peer, "%s speaks protocol %u, this learner %d", h->name, h->protocol, PROTOCOL_VERSION);
+        return;
+    }
+    if (h->env_version && p->rules.env_version && h->env_version != p->rules.env_version) {
+        refuse(t, peer, "%s has environment %u, this learner %u", h->name, h->env_version,
+               p->rules.env_version);
+        return;
+    }
+    if (is_banned(p, h->incarnation)) {
+        refuse(t, peer, "%s was turned away after %d invalid results", h->name, STRIKES_MAX);
+        return;
+    }
+    ActorState *other = actor_of_peer(p, peer);
+    if (other && other->incarnation != h->incarnation) drop_actor(t, other, false, "");
+    ActorState *a = actor_of_incarnation(p, h->incarnation);
+    if (a) {
+        reconcile(t, a, h->held, h->n_held, INT64_MAX);
+    } else {
+        a = actor_new(p);
+        if (!a) {
+            refuse(t, peer, "%d actors are connected already", ACTORS_MAX);
+            return;
+        }
+        *a = (ActorState){.used = true, .incarnation = h->incarnation, .progress_ms = t->now_ms};
+        for (uint32_t i = 0; i < p->n_actors; i++)
+            if (p->actors[i].used && &p->actors[i] != a && p->actors[i].place == h->place)
+                p->actors[i].replaced = true;
+        report(t, "actor %s joined", h->name);
+    }
+    a->peer = peer;
+    a->place = h->place;
+    memcpy(a->name, h->name, sizeof a->name);
+    a->slots = h->slots < 1 ? 1 : h->slots > SLOTS_MAX ? SLOTS_MAX : h->slots;
+    a->heard_ms = a->pinged_ms = t->now_ms;
+    a->replaced = false;
+    a->weights = h->weights;
+
+    Welcome *w = &p->out.welcome;
+    *w = (Welcome){.epoch = p->rules.epoch};
+    for (uint32_t i = 0; i < h->n_held; i++) {
+        uint64_t mask = go_on_mask(t, a, &h->held[i]);
+        if (mask) w->go_on[w->n_go_on++] = (GroupRef){p->rules.epoch, h->held[i].group.first_id, mask};
+    }
+    for (uint32_t i = 0; i < p->n_history; i++)
+        if (i + WEIGHTS_TOLD >= p->n_history) w->weights[w->n_weights++] = p->history[i];
+    learner_send(t, peer, MESSAGE_WELCOME);
+}
+
+static void on_ping(LearnerTurn *t, ActorState *a, const Ping *ping) {
+    LearnerProtocol *p = t->p;
+    TicketCounters *c = &p->ledger.counters;
+    if (ping->steps > a->steps) c->actor_steps += ping->steps - a->steps;
+    if (ping->episodes > a->episodes) c->actor_episodes += ping->episodes - a->episodes;
+    a->steps = ping->steps;
+    a->episodes = ping->episodes;
+    a->weights = ping->weights;
+    if (ping->epoch != p->rules.epoch) return;
+    for (uint32_t i = 0; i < ping->n_held; i++) {
+        const Held *h = &ping->held[i];
+        if (h->group.epoch != p->rules.epoch) continue;
+        for (uint32_t g = 0; g < a->n_groups; g++) {
+            ActorGroup *group = &a->groups[g];
+            if (!(mask_from(h->group.mask, h->group.first_id, group->first_id) & group->mask)) continue;
+            if (h->n_steps != group->n_steps || h->started != group->started) a->progress_ms = t->now_ms;
+            group->n_steps = h->n_steps;
+            group->started = h->started;
+            group->version = h->version;
+        }
+    }
+    reconcile(t, a, ping->held, ping->n_held, t->now_ms - UNHELD_MS);
+}
+
+static uint64_t digest_of(const Result *r) {
+    return rng_mix(hash_quick(r->actions, (size_t)r->n_steps),
+                   hash_quick(r->log_probs, (size_t)r->n_steps * sizeof(float)));
+}
+
+/* A second run came: it must be the first one, byte for byte. */
+static void compare(LearnerTurn *t, const ActorState *a, const Result *r) {
+    LearnerProtocol *p = t->p;
+    SecondRun *c = check_of(p, r->id);
+    p->ledger.counters.duplicate++;
+    if (!c) return;
+    if (!r->failed && (c->version == NO_VERSION || r->weights.version == c->version)) {
+        p->ledger.counters.checked++;
+        if (digest_of(r) != c->digest) {
+            p->ledger.counters.mismatched++;
+            report(t, "ticket %" PRIu64 " run by two actors gives different bytes, the second by %s", r->id,
+                   a->name);
+        }
+    }
+    check_forget(p, c);
+}
+
+static void want_second_run(LearnerTurn *t, const Result *r, const LedgerEntry *e) {
+    LearnerProtocol *p = t->p;
+    if (!p->rules.check_one_in || (r->id & TICKET_EVAL) || p->n_checks == CHECKS_MAX) return;
+    if (rng_mix(r->id, 0x5ec07d) % p->rules.check_one_in != 0 || check_of(p, r->id)) return;
+    for (uint32_t i = 0; i < CHECKS_MAX; i++) {
+        if (p->checks[i].used) continue;
+        p->checks[i] = (SecondRun){.used = true,
+                                   .id = r->id,
+                                   .version = e->needs_weights ? r->weights.version : NO_VERSION,
+                                   .digest = digest_of(r),
+                                   .maker = r->incarnation,
+                                   .since_ms = t->now_ms};
+        p->n_checks++;
+        return;
+    }
+}
+
+static bool too_old(const LearnerProtocol *p, uint64_t version) {
+    uint64_t newest = p->history[p->n_history - 1].version;
+    return newest > version && newest - version > p->rules.max_lag;
+}
+
+/* Results of tickets that are still open. True: it was delivered. */
+static void on_open_result(LearnerTurn *t, ActorState *a, Result *r, LedgerEntry *e) {
+    LearnerProtocol *p = t->p;
+    TicketCounters *c = &p->ledger.counters;
+    Ticket ticket;
+    learner_ticket(p, r->id, &ticket);
+    uint16_t who = index_of(p, a);
+    if (e->holder != NOBODY && e->holder != who) { /* another actor has it now: not needed there any more */
+        ActorState *holder = &p->actors[e->holder];
+        ActorGroup *g = group_of(holder, r->id);
+        if (g) group_clear(holder, g, r->id);
+        send_cancel(t, holder, r->id, 1);
+    }
+    if (r->failed) {
+        c->invalid++;
+        put_back(t, r->id, e, who, true, r->reason[0] ? r->reason : "the actor could not run it");
+        return;
+    }
+    if (e->needs_weights) {
+        const WeightsId *known = learner_protocol_weights(p, r->weights.version);
+        bool exact = ticket.exact_version != NO_VERSION;
+        bool wrong = exact && r->weights.version != ticket.exact_version;
+        if (r->weights.epoch != p->rules.epoch) {
+            c->rollback++;
+            put_back(t, r->id, e, who, false, "");
+            return;
+        }
+        if (!exact && !(r->id & TICKET_EVAL) && too_old(p, r->weights.version)) {
+            c->refused_stale++;
+            ledger_move(&p->ledger, r->id, e, TICKET_STALE);
+            return;
+        }
+        if (!known || wrong) {
+            c->invalid++;
+            put_back(t, r->id, e, who, true, "made with weights that it must not use");
+            strike(t, r->incarnation);
+            return;
+        }
+        r->weights = *known;
+    }
+    want_second_run(t, r, e);
+    c->in_check++;
+    ledger_move(&p->ledger, r->id, e, TICKET_CHECKING);
+    e->maker = r->incarnation;
+    t->sink(t->context, &(LearnerAction){.type = LEARNER_DELIVER, .ticket = &ticket, .result = r});
+}
+
+static void on_result(LearnerTurn *t, ActorState *a, Result *r) {
+    LearnerProtocol *p = t->p;
+    TicketCounters *c = &p->ledger.counters;
+    c->received++;
+    r->incarnation = a->incarnation;
+    a->progress_ms = t->now_ms;
+    p->out.ack = (GroupRef){.epoch = r->epoch, .first_id = r->id, .mask = 1};
+    learner_send(t, a->peer, MESSAGE_ACK);
+    if (r->epoch != p->rules.epoch) {
+        c->rollback++;
+        return;
+    }
+    ActorGroup *g = group_of(a, r->id);
+    bool check = g && g->check;
+    if (g) group_clear(a, g, r->id);
+    if (check) {
+        compare(t, a, r);
+        return;
+    }
+    LedgerEntry *e = ledger_find(&p->ledger, r->id);
+    if (!e) {
+        bool known = (r->id & TICKET_EVAL) || r->id < p->ledger.watermark;
+        if (known) {
+            c->duplicate++;
+        } else {
+            c->invalid++;
+            strike(t, r->incarnation);
+        }
+    } else if (e->state == TICKET_BACK || e->state == TICKET_OUT) {
+        on_open_result(t, a, r, e);
+    } else if (e->state == TICKET_NEW) {
+        c->invalid++;
+        strike(t, r->incarnation);
+    } else if (e->state == TICKET_STALE) {
+        c->refused_stale++;
+    } else {
+        c->duplicate++;
+    }
+}
+
+static void on_message(LearnerTurn *t, uint64_t peer, Message *m) {
+    if (m->type == MESSAGE_HELLO) {
+        on_hello(t, peer, &m->hello);
+        return;
+    }
+    ActorState *a = actor_of_peer(t->p, peer);
+    if (!a) {
+        if (m->type == MESSAGE_PING || m->type == MESSAGE_RESULT) {
+            t->p->out.epoch = t->p->rules.epoch;
+            learner_send(t, peer, MESSAGE_WHO);
+        }
+        return;
+    }
+    a->heard_ms = t->now_ms;
+    if (m->type == MESSAGE_PING) on_ping(t, a, &m->ping);
+    if (m->type == MESSAGE_RESULT) on_result(t, a, &m->result);
+    if (m->type == MESSAGE_BYE) {
+        report(t, "actor %s left", a->name);
+        drop_actor(t, a, false, "");
+    }
+}
+
+/* ---- the clock and the learner ---- */
+
+static void on_tick(LearnerTurn *t) {
+    LearnerProtocol *p = t->p;
+    for (uint32_t i = 0; i < p->n_actors; i++) {
+        ActorState *a = &p->actors[i];
+        if (!a->used) continue;
+        int64_t silent_ms = t->now_ms - a->heard_ms;
+        if (silent_ms > SILENT_MS || (a->replaced && silent_ms > REPLACED_MS)) {
+            report(t, "actor %s is silent for %.1f s; %u groups go elsewhere", a->name,
+                   (double)silent_ms / 1000, a->n_groups);
+            drop_actor(t, a, true, "its actors died");
+            continue;
+        }
+        if (!a->n_groups) a->progress_ms = t->now_ms;
+        if (t->now_ms - a->progress_ms > STUCK_MS) {
+            report(t, "actor %s makes no progress; %u groups go elsewhere", a->name, a->n_groups);
+            while (a->n_groups) {
+                ActorGroup *g = &a->groups[a->n_groups - 1];
+                send_cancel(t, a, g->first_id, g->mask);
+                take_away(t, a, a->n_groups - 1, UINT64_MAX, g->started, "no progress");
+            }
+            a->progress_ms = t->now_ms;
+        }
+        if (t->now_ms - a->pinged_ms >= PING_MS) {
+            a->pinged_ms = t->now_ms;
+            p->out.ping = (Ping){.epoch = p->rules.epoch};
+            if (p->n_history) p->out.ping.weights = p->history[p->n_history - 1];
+            learner_send(t, a->peer, MESSAGE_PING);
+        }
+    }
+    for (uint32_t i = 0; i < CHECKS_MAX && p->n_checks; i++)
+        if (p->checks[i].used && t->now_ms - p->checks[i].since_ms > CHECK_MS) check_forget(p, &p->checks[i]);
+}
+
+/* Running groups whose weights are now too old to train with. */
+static void cancel_stale(LearnerTurn *t, ActorState *a) {
+    LearnerProtocol *p = t->p;
+    for (uint32_t g = a->n_groups; g-- > 0;) {
+        ActorGroup group = a->groups[g];
+        if (!group.started || group.check || group.version == NO_VERSION || (group.first_id & TICKET_EVAL))
+            continue;
+        if (!too_old(p, group.version)) continue;
+        a->groups[g] = a->groups[--a->n_groups];
+        send_cancel(t, a, group.first_id, group.mask);
+        for (int i = 0; i < 64; i++) {
+            uint64_t id = group.first_id + (uint64_t)i;
+            LedgerEntry *e = group.mask >> i & 1 ? ledger_find(&p->ledger, id) : NULL;
+            if (e && e->state == TICKET_OUT) ledger_move(&p->ledger, id, e, TICKET_STALE);
+        }
+    }
+}
+
+static Status on_publish(LearnerTurn *t, const WeightsId *w) {
+    LearnerProtocol *p = t->p;
+    if (w->epoch != p->rules.epoch)
+        return fail(BS_INVALID, "weights of epoch %" PRIu64 " published in epoch %" PRIu64, w->epoch,
+                    p->rules.epoch);
+    if (p->n_history && w->version < p->history[p->n_history - 1].version)
+        return fail(BS_INVALID, "version %" PRIu64 " published after %" PRIu64, w->version,
+                    p->history[p->n_history - 1].version);
+    if (p->n_history && w->version == p->history[p->n_history - 1].version) p->n_history--;
+    if (p->n_history == HISTORY_MAX) {
+        memmove(p->history, p->history + 1, (HISTORY_MAX - 1) * sizeof *p->history);
+        p->n_history--;
+    }
+    p->history[p->n_history++] = *w;
+    for (uint32_t i = 0; i < p->n_actors; i++) {
+        if (!p->actors[i].used) continue;
+        p->out.weights = *w;
+        learner_send(t, p->actors[i].peer, MESSAGE_WEIGHTS);
+        if (p->rules.mode == RUN_ASYNC) cancel_stale(t, &p->actors[i]);
+    }
+    return BS_OK;
+}
+
+static Status on_verdict(LearnerTurn *t, uint64_t id, Verdict verdict) {
+    LearnerProtocol *p = t->p;
+    LedgerEntry *e = ledger_find(&p->ledger, id);
+    if (!e || e->state != TICKET_CHECKING)
+        return fail(BS_INVALID, "verdict on ticket %" PRIu64 ", which is not being checked", id);
+    p->ledger.counters.in_check--;
+    if (verdict == VERDICT_ACCEPT) {
+        p->ledger.counters.accepted++;
+        ledger_move(&p->ledger, id, e, TICKET_BUFFERED);
+        return BS_OK;
+    }
+    p->ledger.counters.invalid++;
+    SecondRun *c = check_of(p, id);
+    if (c && !c->out) check_forget(p, c);
+    ActorState *a = actor_of_incarnation(p, e->maker);
+    uint64_t maker = e->maker;
+    put_back(t, id, e, a ? index_of(p, a) : NOBODY, true, "its results failed the replay");
+    strike(t, maker);
+    return BS_OK;
+}
+
+static Status on_trained(LearnerTurn *t, const uint64_t *ids, uint32_t n, bool old) {
+    Status st = BS_OK;
+    for (uint32_t i = 0; i < n; i++) {
+        LedgerEntry *e = ledger_find(&t->p->ledger, ids[i]);
+        if (!e || e->state != TICKET_BUFFERED)
+            st = fail(BS_INVALID, "ticket %" PRIu64 " was trained and is not buffered: trained twice?",
+                      ids[i]);
+        else
+            ledger_move(&t->p->ledger, ids[i], e, old ? TICKET_STALE : TICKET_TRAINED);
+    }
+    return st;
+}
+
+static Status on_evaluate(LearnerTurn *t, const Ticket *tickets, uint32_t n) {
+    Status st = BS_OK;
+    for (uint32_t i = 0; i < n && st == BS_OK; i++) {
+        Ticket ticket = tickets[i];
+        ticket.id |= TICKET_EVAL;
+        ticket.epoch = t->p->rules.epoch;
+        st = ledger_evaluate(&t->p->ledger, &ticket);
+    }
+    return st;
+}
+
+static void on_end(LearnerTurn *t) {
+    LearnerProtocol *p = t->p;
+    Ledger *l = &p->ledger;
+    p->ended = true;
+    for (uint32_t i = 0; i < p->n_actors; i++) {
+        if (!p->actors[i].used) continue;
+        p->out.epoch = p->rules.epoch;
+        learner_send(t, p->actors[i].peer, MESSAGE_BYE);
+        p->actors[i].used = false;
+    }
+    p->n_actors = 0;
+    for (uint64_t id = l->watermark; id < l->next_id; id++) {
+        LedgerEntry *e = ledger_find(l, id);
+        if (e && (e->state == TICKET_BACK || e->state == TICKET_OUT)) ledger_move(l, id, e, TICKET_CANCELLED);
+    }
+    for (uint32_t i = l->n_evals; i-- > 0;) {
+        if (i >= l->n_evals || !l->evals[i].used) continue;
+        uint8_t state = l->evals[i].entry.state;
+        if (state == TICKET_BACK || state == TICKET_OUT)
+            ledger_move(l, l->evals[i].ticket.id, &l->evals[i].entry, TICKET_CANCELLED);
+    }
+}
+
+Status learner_protocol_step(LearnerProtocol *p, const LearnerEvent *event, LearnerSink sink, void *context) {
+    LearnerTurn t = {.p = p, .now_ms = event->now_ms, .sink = sink, .context = context};
+    Status st = BS_OK;
+    if (p->ended) return fail(BS_CLOSED, "the run is over");
+    switch (event->type) {
+    case LEARNER_RECEIVE:
+        on_message(&t, event->peer, event->message);
+        break;
+    case LEARNER_LOST:
+        break; /* silence decides: the actor may be reconnecting */
+    case LEARNER_TICK:
+        on_tick(&t);
+        break;
+    case LEARNER_PUBLISH:
+        st = on_publish(&t, event->weights);
+        break;
+    case LEARNER_VERDICT:
+        st = on_verdict(&t, event->id, event->verdict);
+        break;
+    case LEARNER_TRAINED:
+        st = on_trained(&t, event->ids, event->n, event->too_old);
+        break;
+    case LEARNER_EVALUATE:
+        st = on_evaluate(&t, event->tickets, event->n);
+        break;
+    case LEARNER_END:
+        on_end(&t);
+        return BS_OK;
+    }
+    learner_issue(&t);
+    return st;
+}
