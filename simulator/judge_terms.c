@@ -1,0 +1,61 @@
+/* Takes differ a few percent in tempo, so a window in samples allows a range of beats: what a song may miss
+ * is counted with the slowest beat, what it may repeat with the fastest. */
+#include "simulator/judge_terms.h"
+
+static const double TEMPO_SPREAD = 1.06;
+
+static bool section_edge(const Truth *t, int32_t position) {
+    if (position % t->meter != 0) return false;
+    int32_t slot = position / t->meter;
+    if (slot >= t->n_slots) return true;
+    return t->sections[truth_slot_section(t, slot)].first_slot == slot;
+}
+
+double form_jump_price(const Truth *t, int32_t from, int32_t to) {
+    if (from == to) return 0;
+    if (from % t->meter || to % t->meter) return PRICE_BEAT_JUMP;
+    return section_edge(t, from) && section_edge(t, to) ? PRICE_SECTION_JUMP : PRICE_BAR_JUMP;
+}
+
+double line_fault(const Truth *t, int32_t position) {
+    if (position % t->meter) return 0.25;
+    return section_edge(t, position) ? 0 : 0.1;
+}
+
+double edge_price(const Truth *t, int32_t position) {
+    if (position % t->meter) return PRICE_EDGE_BEAT;
+    return section_edge(t, position) ? 0 : PRICE_EDGE_BAR;
+}
+
+/* Mean beat of up to four units going back (step -1) or forward (+1) inside one take. */
+static double local_beat(const Truth *t, int32_t u, int step) {
+    int64_t sum = 0;
+    int n = 0;
+    for (int32_t v = u; v >= 0 && v < t->n_units && n < 4; v += step) {
+        if (t->units[v].kind != UNIT_BEAT || t->units[v].take != t->units[u].take) break;
+        sum += truth_unit_end(t, v) - t->units[v].start_sample;
+        n++;
+    }
+    return n ? (double)sum / n : 0;
+}
+
+double tempo_fault(const Truth *t, int32_t a, int32_t b) {
+    double before = local_beat(t, a, -1), after = local_beat(t, b, 1);
+    if (before <= 0 || after <= 0) return 0;
+    double ratio = before > after ? before / after : after / before;
+    double fault = (ratio - 1.03) / 0.1;
+    return fault <= 0 ? 0 : 0.5 * (fault < 1 ? fault : 1);
+}
+
+FormBudget form_budget(const Truth *t, const float *best, int64_t lo_samples, int64_t hi_samples) {
+    FormBudget budget = {0};
+    for (int32_t s = 0; s < t->n_slots; s++)
+        if (best[s] <= 1) budget.n_form += t->meter;
+    double beat = truth_beat_samples(t);
+    double least = (double)lo_samples / (beat * TEMPO_SPREAD),
+           most = (double)hi_samples * TEMPO_SPREAD / beat;
+    if (least < budget.n_form) budget.may_miss = (int32_t)(budget.n_form - least) + 1;
+    if (most > budget.n_form)
+        budget.may_repeat = most > 1e9 ? 1000000000 : (int32_t)(most - budget.n_form) + 1;
+    return budget;
+}
