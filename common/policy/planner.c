@@ -19,8 +19,6 @@ typedef struct Candidate {
 struct Planner {
     Candidate best[MAX_CANDIDATES]; /* sorted, highest value first */
     int32_t n, next;
-    Env *env; /* of `es`, to look at the first menu */
-    const EnvSong *es;
     Plan *scratch;
 };
 
@@ -40,7 +38,6 @@ void planner_free(Planner *p) {
         free(p->best[i].units);
         free(p->best[i].fades);
     }
-    env_free(p->env);
     free(p->scratch);
     free(p);
 }
@@ -91,15 +88,7 @@ Status planner_prepare(Planner *p, const EnvSong *es, const Job *job, PolicyKind
     p->n = p->next = 0;
     if (kind == POLICY_CROP) plan_crop(p, es, job, p->scratch);
     if (kind == POLICY_LAST_TAKE) plan_last_take(p, es, job, p->scratch);
-    if (kind == POLICY_RETARGET) {
-        if (p->es != es) {
-            env_free(p->env);
-            p->env = NULL;
-            TRY(env_new(&p->env, es));
-            p->es = es;
-        }
-        TRY(plan_retarget(p, p->env, es, job, p->scratch));
-    }
+    if (kind == POLICY_RETARGET) TRY(plan_retarget(p, es, job, p->scratch));
 out:
     return st;
 }

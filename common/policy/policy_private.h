@@ -21,4 +21,4 @@ Status planner_next(Planner *planner, Plan *plan);
 void planner_offer(Planner *planner, float value, const int32_t *units, const uint8_t *fades, int32_t n);
 void plan_crop(Planner *planner, const EnvSong *es, const Job *job, Plan *scratch);
 void plan_last_take(Planner *planner, const EnvSong *es, const Job *job, Plan *scratch);
-Status plan_retarget(Planner *planner, Env *env, const EnvSong *es, const Job *job, Plan *scratch);
+Status plan_retarget(Planner *planner, const EnvSong *es, const Job *job, Plan *scratch);

@@ -1,0 +1,29 @@
+/* What planners may ask of the tables: the same costs as the reward has, without a state. */
+#include "common/env/env_state.h"
+
+int32_t env_menu_at(const EnvSong *es, int32_t last, int32_t targets[ENV_TARGETS]) {
+    int32_t anchor = last + 1, n = 0;
+    if (last < 0) /* the first beat of the recording: what an episode's first menu is made from */
+        while (anchor < es->n - 1 && !(es->units[anchor].in_take && es->units[anchor].kind == UNIT_BEAT))
+            anchor++;
+    if (last < 0) targets[n++] = anchor;
+    const EnvMenu *menu = &es->menus[anchor];
+    for (int i = 0; i < MENU_STATIC; i++)
+        if (menu->target[i] >= 0) targets[n++] = menu->target[i];
+    return n;
+}
+
+float env_form_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b) {
+    EnvPlan plan = {.job = *job, .hi = job->hi_samples > 0 ? job->hi_samples : 1};
+    reward_plan(es, &plan);
+    float cost;
+    if (a < 0)
+        cost = reward_start_cost(es, b);
+    else if (b < 0)
+        cost = reward_end_cost(es, a - 1, a);
+    else if (b == a + 1 || es->units[a].pos < 0 || es->units[b].pos < 0)
+        cost = 0;
+    else
+        cost = form_step_cost(es, a, b, plan.copies) * plan.per_phrase;
+    return job->weights[REWARD_FORM] * cost;
+}
