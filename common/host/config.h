@@ -15,6 +15,7 @@
 #include "common/core/status.h"
 
 typedef enum OptionType { OPTION_i64, OPTION_f64, OPTION_bool, OPTION_text, OPTION_one_of } OptionType;
+#define OPTION__Bool OPTION_bool /* what `bool` has become when it reaches OPTION_ENTRY */
 enum { OPTION_TEXT_BYTES = 1024 };
 /* `bool` is a macro for _Bool, which expands on its way through OPTION_ENTRY. */
 #define OPTION__Bool OPTION_bool
