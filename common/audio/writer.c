@@ -62,6 +62,13 @@ static sf_count_t vio_write(const void *bytes, sf_count_t n, void *user) {
 
 static const char *why(int error) { return error == EFBIG ? "File size limit reached" : strerror(error); }
 
+static bool mp3_has_rate(int rate_hz) {
+    static const int rates[] = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (rates[i] == rate_hz) return true;
+    return false;
+}
+
 static Status choose_format(const char *path, int32_t bits, SF_INFO *info, int32_t *int_bits) {
     const char *extension = path_extension(path);
     *int_bits = 0;
@@ -80,6 +87,9 @@ static Status choose_format(const char *path, int32_t bits, SF_INFO *info, int32
     } else if (!strcasecmp(extension, "ogg")) {
         info->format = SF_FORMAT_OGG | SF_FORMAT_VORBIS;
     } else if (!strcasecmp(extension, "mp3")) {
+        if (info->channels > 2 || !mp3_has_rate(info->samplerate))
+            return fail(BS_UNSUPPORTED, "%s: an mp3 cannot hold %d Hz with %d channels; write a flac", path,
+                        info->samplerate, info->channels);
         info->format = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III;
     } else {
         return fail(BS_UNSUPPORTED, "%s: the name must end in .wav, .flac, .ogg or .mp3", path);
