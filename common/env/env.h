@@ -123,11 +123,11 @@ float env_score_total(const Job *job, const float terms[REWARD_TERMS]);
 /* For planners (retarget): the cost >= 0 of the seam a -> b (units; b need not follow a), as the reward
  * has it: transition, tempo and phrase terms under the job's weights. 0 for uncut neighbours. */
 float env_seam_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b, Fade fade);
+/* Where CROSSFADE may always go from `anchor` (the unit after the last kept one); returns how many. The
+ * menu holds these, and up to six more that depend on the episode. */
+int env_song_targets(const EnvSong *es, int32_t anchor, int32_t targets[ENV_TARGETS]);
 /* And the worth of keeping unit u once: content term under the job's weights, before form. */
 float env_unit_worth(const EnvSong *es, const Job *job, int32_t u);
 /* What a change of place in the form costs when `b` follows `a`, weighted; a = -1: the edit starts at b;
  * b = -1: it ends with a, uncut from a - 1. */
 float env_form_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b);
-/* The units that a jump can reach after `last` was kept (-1: nothing yet), whatever the state; returns their
- * number. Constraints and length may still forbid one. */
-int32_t env_menu_at(const EnvSong *es, int32_t last, int32_t targets[ENV_TARGETS]);

@@ -1,18 +1,6 @@
 /* What planners may ask of the tables: the same costs as the reward has, without a state. */
 #include "common/env/env_state.h"
 
-int32_t env_menu_at(const EnvSong *es, int32_t last, int32_t targets[ENV_TARGETS]) {
-    int32_t anchor = last + 1, n = 0;
-    if (last < 0) /* the first beat of the recording: what an episode's first menu is made from */
-        while (anchor < es->n - 1 && !(es->units[anchor].in_take && es->units[anchor].kind == UNIT_BEAT))
-            anchor++;
-    if (last < 0) targets[n++] = anchor;
-    const EnvMenu *menu = &es->menus[anchor];
-    for (int i = 0; i < MENU_STATIC; i++)
-        if (menu->target[i] >= 0) targets[n++] = menu->target[i];
-    return n;
-}
-
 float env_form_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b) {
     EnvPlan plan = {.job = *job, .hi = job->hi_samples > 0 ? job->hi_samples : 1};
     reward_plan(es, &plan);

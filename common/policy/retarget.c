@@ -112,7 +112,7 @@ static void make_edges(Retarget *r) {
     for (int32_t i = 0; i < r->n_nodes; i++) {
         Node *node = &r->nodes[i];
         add_edge(r, node, node->end);
-        int32_t n = env_menu_at(r->es, node->end - 1, targets);
+        int n = env_song_targets(r->es, node->end, targets);
         for (int32_t k = 0; k < n; k++) add_edge(r, node, targets[k]);
         int32_t take = song->units[node->first].take, phrases = 0, sections = 0;
         for (int32_t u = node->end;
@@ -148,9 +148,13 @@ static void reach(Retarget *r, int32_t node, int64_t samples, float value, int32
 }
 
 static void fill(Retarget *r) {
-    int32_t starts[ENV_TARGETS + 1], n = env_menu_at(r->es, -1, starts);
-    for (int32_t k = 0; k < n; k++) {
-        int32_t i = starts[k] >= 0 ? r->node_at[starts[k]] : -1;
+    int32_t starts[ENV_TARGETS + 1], first = 0;
+    while (first < r->song->n_units - 1 && (r->node_at[first] < 0 || r->song->units[first].kind != UNIT_BEAT))
+        first++;
+    starts[0] = first; /* the first menu is that of the first beat */
+    int n = 1 + env_song_targets(r->es, first, starts + 1);
+    for (int k = 0; k < n; k++) {
+        int32_t i = r->node_at[starts[k]];
         if (i >= 0)
             reach(r, i, r->nodes[i].samples, r->nodes[i].worth - env_form_cost(r->es, r->job, -1, starts[k]),
                   -1, -1);
