@@ -1,0 +1,26 @@
+#pragma once
+/* Beats: tempo of the piece and the beats of one take, each refined to the attack it stands for.
+ *
+ * Tempo is decided for all regions together, because takes of one piece share its octave; each take then
+ * has its own tempo near it. All times are seconds of the recording. */
+#include "featurizer/dsp/takes.h"
+
+#define BEATS_MIN_BPM 55.0
+#define BEATS_MAX_BPM 215.0
+
+typedef struct BeatTrack {
+    int32_t n;
+    double *time_s;   /* [n + 1]: beat k lasts until time_s[k + 1] */
+    float *strength;  /* [n] onset strength at the beat, 1 = typical, 0 = nothing heard */
+    double tempo_bpm; /* median */
+    float confidence; /* 0..1: share of beats with an attack, and how evenly they lie */
+} BeatTrack;
+
+/* Onset strength of all bands as beats see it: [f->n], in the arena. */
+Status beats_activation(const Frames *f, Arena *mem, float **activation);
+/* One tempo for all regions, in BPM; 0 when there is no pulse. */
+Status beats_tempo(const Frames *f, const float *activation, const TakeMap *map, Arena *mem, double *bpm);
+/* Beats of a region, with the tempo allowed to move within a fifth of `bpm`. track->n may be 0. */
+Status beats_track(const float *activation, Region region, double bpm, Arena *mem, BeatTrack *track);
+/* Moves every beat to the attack within +-25 ms of it, where there is one. */
+void beats_refine(const Frames *f, BeatTrack *track);

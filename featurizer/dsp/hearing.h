@@ -1,0 +1,33 @@
+#pragma once
+/* Hearing: all decisions about one recording, before they are written down as a Song. */
+#include "featurizer/dsp/form.h"
+#include "featurizer/dsp/sections.h"
+
+typedef struct Hearing {
+    Frames frames;
+    TakeMap map;
+    int32_t n_takes;
+    TakeBeats *takes; /* [n_takes], one per region; track.n = 0: music without pulse */
+    int32_t meter;
+    double tempo_bpm; /* median over takes; 0 when nothing has a pulse */
+    Form form;
+    Sections sections;
+} Hearing;
+
+/* A stretch of the timeline as it will be a unit. */
+typedef struct Stretch {
+    double start_s;
+    int32_t kind;       /* UnitKind */
+    int32_t take, beat; /* beat: index into the take's track, -1 = no beat */
+    int32_t bar, phrase, section, slot, phase;
+} Stretch;
+
+typedef struct Stretches {
+    int32_t n;
+    Stretch *list;
+} Stretches;
+
+/* `meter`: 0 to decide. Everything in the arena; borrows samples (mono, ANALYSIS_HZ). */
+Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, Arena *mem);
+/* The timeline cut into units; starts rise strictly and the first is 0. */
+Status stretches_cut(const Hearing *h, Stretches *out, Arena *mem);

@@ -1,0 +1,20 @@
+#pragma once
+/* Takes: where music is played without interruption, between pauses with silence, noise or talk. */
+#include "featurizer/dsp/frames.h"
+
+enum { TAKES_MAX = 256 };
+
+typedef struct Region {
+    int32_t first, end; /* frames [first, end) in which music sounds, ring-out excluded */
+    int32_t ring_end;   /* frame at which the last sound has died away */
+} Region;
+
+typedef struct TakeMap {
+    int32_t n;
+    Region regions[TAKES_MAX];
+    float *music; /* [frames] likelihood 0..1 that a take is sounding */
+    float loud_db, threshold_db;
+} TakeMap;
+
+/* Thresholds follow the recording's own levels. n may be 0: nothing here is music. BS_INVALID for silence. */
+Status takes_find(TakeMap *map, const Frames *f, Arena *mem);

@@ -1,0 +1,305 @@
+/* Featurize: decode, hear, write down.
+ *
+ * The recording is read twice as a stream: once for what only the original samples tell (are they numbers, do
+ * they touch full scale), once as mono at the rate of the analyses. All decisions are made in seconds on the
+ * analysis signal and rounded to samples of the recording at the very end, in one place. */
+#include "featurizer/featurize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/audio/audio.h"
+#include "featurizer/dsp/columns.h"
+#include "featurizer/dsp/hearing.h"
+
+enum { BLOCK = 16384, CLIP_HOP = 512 };
+static const double shortest_s = 4;
+
+typedef struct Session {
+    const char *const *paths;
+    AudioReader *reader;
+    AudioInfo info;
+    int32_t n_clip;
+    uint16_t *clipped; /* [n_clip] samples at full scale per CLIP_HOP frames */
+    float *mono;
+    int64_t n_mono;
+    Arena mem;
+    FeaturizeProgress progress;
+    void *context;
+} Session;
+
+static void report(const Session *s, double share) {
+    if (s->progress) s->progress(s->context, share);
+}
+
+/* ---- the original samples ---------------------------------------------------------------------- */
+
+static Status scan(Session *s) {
+    Status st = BS_OK;
+    int32_t channels = s->info.n_channels;
+    float *block = malloc(sizeof(float) * BLOCK * (size_t)channels);
+    s->n_clip = (int32_t)(s->info.n_samples / CLIP_HOP + 1);
+    s->clipped = arena_alloc(&s->mem, sizeof(uint16_t) * (size_t)s->n_clip);
+    if (!block || !s->clipped) {
+        st = fail(BS_NOMEM, "%s: out of memory", s->paths[0]);
+        goto out;
+    }
+    for (int64_t at = 0, n = 0; at < s->info.n_samples; at += n) {
+        TRY(audio_read_at(s->reader, at, BLOCK, block, &n));
+        if (n < 1) {
+            st = fail(BS_IO, "%s: ends %lld samples early", s->paths[0], (long long)(s->info.n_samples - at));
+            goto out;
+        }
+        for (int64_t i = 0; i < n; i++) {
+            float top = 0;
+            for (int32_t c = 0; c < channels; c++) {
+                float v = block[i * channels + c];
+                if (!(v - v == 0)) {
+                    st = fail(BS_NONFINITE, "%s: sample %lld is not a number", s->paths[0],
+                              (long long)(at + i));
+                    goto out;
+                }
+                top = fabsf(v) > top ? fabsf(v) : top;
+            }
+            s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + (top >= 0.999F));
+        }
+    }
+out:
+    free(block);
+    return st;
+}
+
+static float clipped_share(const Session *s, int64_t from, int64_t to) {
+    int64_t a = from / CLIP_HOP, b = (to - 1) / CLIP_HOP, sum = 0;
+    for (int64_t k = a; k <= b && k < s->n_clip; k++) sum += s->clipped[k];
+    double share = (double)sum / (double)((b - a + 1) * CLIP_HOP);
+    return (float)(share > 1 ? 1 : share);
+}
+
+/* ---- writing down ------------------------------------------------------------------------------ */
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static Status write_sources(Session *s, Song *song, const char *const *names) {
+    Status st = BS_OK;
+    for (int32_t i = 0; i < song->n_sources; i++) {
+        SongSource *f = &song->sources[i];
+        const char *name = names && names[i] ? names[i] : base_name(s->paths[i]);
+        size_t length = strlen(name);
+        if (length >= sizeof f->name) name += length - sizeof f->name + 1;
+        memcpy(f->name, name, strlen(name) + 1);
+        audio_source(s->reader, i, &f->start_sample, &f->n_samples);
+        TRY(audio_pcm_hash(s->reader, i, &f->pcm));
+    }
+out:
+    return st;
+}
+
+static void write_unit(SongUnit *u, const Stretch *x, const Hearing *h, const Measure *m) {
+    u->kind = (uint8_t)x->kind;
+    u->phase = (uint8_t)x->phase;
+    u->take = (int16_t)x->take;
+    u->bar = x->bar;
+    u->phrase = x->phrase;
+    u->section = x->section;
+    u->slot = x->slot;
+    u->loudness_db = m->level_db;
+    memcpy(u->chroma, m->chroma, sizeof u->chroma);
+    memcpy(u->timbre, m->timbre, sizeof u->timbre);
+    u->vocal = m->vocal;
+    if (x->beat < 0) return;
+    const BeatTrack *t = &h->takes[x->take].track; /* over four beats to either side */
+    int32_t a = x->beat - 4 < 0 ? 0 : x->beat - 4, b = x->beat + 4 > t->n ? t->n : x->beat + 4;
+    u->tempo_bpm = (float)(60 * (b - a) / (t->time_s[b] - t->time_s[a]));
+}
+
+/* Where beat k would lie if the beats around it were even: the line through four to either side, without it.
+ */
+static double even_time(const BeatTrack *t, int32_t k) {
+    int32_t a = k - 4 < 0 ? 0 : k - 4, b = k + 4 > t->n - 1 ? t->n - 1 : k + 4;
+    double n = 0, x = 0, y = 0, xx = 0, xy = 0;
+    for (int32_t i = a; i <= b; i++) {
+        if (i == k) continue;
+        double dx = i - k, dy = t->time_s[i] - t->time_s[k];
+        n++, x += dx, y += dy, xx += dx * dx, xy += dx * dy;
+    }
+    double bottom = n * xx - x * x;
+    return n >= 3 && bottom > 1e-9 ? t->time_s[k] + (y * xx - x * xy) / bottom : t->time_s[k];
+}
+
+static void hear_beat(Heard *u, const Stretch *x, const Hearing *h) {
+    const TakeBeats *tb = &h->takes[x->take];
+    const BeatTrack *t = &tb->track;
+    int32_t k = x->beat;
+    double length = t->time_s[k + 1] - t->time_s[k], around[8];
+    int32_t n = 0;
+    for (int32_t i = k - 4; i <= k + 4; i++)
+        if (i != k && i >= 0 && i < t->n && n < 8) around[n++] = t->time_s[i + 1] - t->time_s[i];
+    float v[8];
+    for (int32_t i = 0; i < n; i++) v[i] = (float)around[i];
+    double usual = n ? median_of(v, n) : length;
+    double off = (t->time_s[k] - even_time(t, k)) / usual;
+    u->timing = (float)(off > 0.5 ? 0.5 : off < -0.5 ? -0.5 : off);
+    u->rush = (float)fabs(log(length / usual));
+    if (x->slot < 0) return;
+    u->place = x->slot * h->meter + x->phase;
+    int32_t offset = h->sections.offset[x->slot];
+    /* one number per (label, offset, phase): the first slot with this label and offset stands for all */
+    for (int32_t j = 0; j <= x->slot; j++)
+        if (h->sections.label[j] == h->sections.label[x->slot] && h->sections.offset[j] == offset) {
+            u->music_place = j * h->meter + x->phase;
+            break;
+        }
+}
+
+static void doubt(UnitExtras *x, SongUnit *u, const Stretch *s, const Hearing *h, double start_s,
+                  double end_s) {
+    int32_t a = (int32_t)(start_s * FRAMES_PER_S), b = (int32_t)(end_s * FRAMES_PER_S) + 1;
+    double music = 0;
+    if (b > h->frames.n) b = h->frames.n;
+    for (int32_t k = a; k < b; k++) music += h->map.music[k] / (b - a);
+    if (s->kind == UNIT_TAIL) music = 0.5;
+    u->music = (float)(music > 1 ? 1 : music < 0 ? 0 : music);
+    float pulse = 0;
+    if (s->beat >= 0) {
+        const TakeBeats *t = &h->takes[s->take];
+        float strength = t->track.strength[s->beat];
+        pulse = 0.4F + 0.6F * t->track.confidence;
+        x->beat_confidence = t->track.confidence * (strength > 1 ? 1 : strength);
+        x->downbeat_confidence = 1 / (1 + expf(-2 * t->evidence[s->beat]));
+    }
+    x->kind[UNIT_BEAT] = u->music * pulse;
+    x->kind[UNIT_FREE] = u->music * (1 - pulse);
+    x->kind[s->kind == UNIT_TAIL ? UNIT_TAIL : UNIT_GAP] += 1 - u->music;
+    if (s->kind == UNIT_TAIL) x->kind[UNIT_FREE] = 0, x->kind[UNIT_GAP] = 0.5F;
+}
+
+static void write_takes(Song *song, const Hearing *h) {
+    for (int32_t t = 0; t < song->n_takes; t++) {
+        SongTake *take = &song->takes[t];
+        double flaw = 0;
+        for (int32_t u = 0; u < song->n_units; u++) {
+            const SongUnit *unit = &song->units[u];
+            if (unit->take != t || unit->kind == UNIT_TAIL) continue;
+            if (!take->n_units) take->first_unit = u;
+            take->n_units++;
+            flaw += unit->flaw;
+            if (unit->slot >= 0 && unit->slot == h->form.n_slots - 1) take->complete = 1;
+        }
+        take->flaw = (float)(flaw / take->n_units);
+    }
+}
+
+static Status write_song(Session *s, const Hearing *h, const char *const *names, int32_t n_paths,
+                         Song **out) {
+    Status st = BS_OK;
+    Stretches cut;
+    TRY(stretches_cut(h, &cut, &s->mem));
+    TRY(song_new(out, n_paths, cut.n, h->n_takes, 1, h->form.n_slots));
+    Song *song = *out;
+    song->sample_rate_hz = s->info.sample_rate_hz;
+    song->n_channels = s->info.n_channels;
+    song->n_samples = s->info.n_samples;
+    song->featurizer_version = FEATURIZER_VERSION;
+    TRY(write_sources(s, song, names));
+    song->tunes[0] = (SongTune){h->meter, h->form.n_slots, (float)h->tempo_bpm, 0};
+    for (int32_t j = 0; j < h->form.n_slots; j++) song->slot_section[j] = h->sections.label[j];
+
+    Heard *heard = arena_alloc(&s->mem, sizeof(Heard) * (size_t)cut.n);
+    UnitExtras *extras = arena_alloc(&s->mem, sizeof(UnitExtras) * (size_t)cut.n);
+    float *levels = arena_alloc(&s->mem, sizeof(float) * (size_t)cut.n);
+    if (!heard || !extras || !levels) return fail(BS_NOMEM, "featurize: out of memory");
+    double rate = s->info.sample_rate_hz;
+    for (int32_t u = 0; u < cut.n; u++) { /* samples, kept in order whatever rounding does */
+        int64_t at = llround(cut.list[u].start_s * rate), least = u ? song->units[u - 1].start_sample + 1 : 0;
+        int64_t most = song->n_samples - (cut.n - u);
+        song->units[u].start_sample = at < least ? least : at > most ? most : at;
+    }
+    for (int32_t u = 0; u < cut.n; u++) {
+        const Stretch *x = &cut.list[u];
+        double start_s = (double)song->units[u].start_sample / rate,
+               end_s = (double)song_unit_end(song, u) / rate;
+        measure_span(&h->frames, start_s, end_s, &heard[u].m);
+        write_unit(&song->units[u], x, h, &heard[u].m);
+        heard[u].take = x->take;
+        heard[u].place = heard[u].music_place = -1;
+        if (x->beat >= 0) hear_beat(&heard[u], x, h);
+        doubt(&extras[u], &song->units[u], x, h, start_s, end_s);
+        extras[u].clipped = clipped_share(s, song->units[u].start_sample, song_unit_end(song, u));
+    }
+    for (int32_t t = 0; t < h->n_takes; t++) {
+        int32_t n = 0;
+        for (int32_t u = 0; u < cut.n; u++)
+            if (cut.list[u].take == t && cut.list[u].kind != UNIT_TAIL) levels[n++] = heard[u].m.level_db;
+        float middle = median_of(levels, n);
+        for (int32_t u = 0; u < cut.n; u++)
+            if (cut.list[u].take == t) heard[u].level_db = heard[u].m.level_db - middle;
+    }
+    TRY(flaws_find(heard, cut.n, h->form.n_slots * h->meter + 1, &s->mem));
+    for (int32_t u = 0; u < cut.n; u++) song->units[u].flaw = heard[u].flaw;
+    write_takes(song, h);
+    TRY(columns_fill(song, heard, extras));
+out:
+    return st;
+}
+
+/* ---- the one call ------------------------------------------------------------------------------ */
+
+static Status pack_once(Song *song) {
+    ByteWriter w;
+    bytes_init(&w, SONG_MAX_BYTES);
+    Status st = song_pack(song, &w);
+    bytes_drop(&w);
+    return st;
+}
+
+Status featurize_files(const char *const *paths, const char *const *names, int32_t n_paths,
+                       const FeaturizeOptions *options, FeaturizeProgress progress, void *context,
+                       Song **out) {
+    Status st = BS_OK;
+    Session s = {.paths = paths, .progress = progress, .context = context};
+    Song *song = NULL;
+    Hearing *h = NULL;
+    *out = NULL;
+    arena_init(&s.mem, (size_t)16 << 30);
+    if (n_paths < 1 || n_paths > SONG_MAX_SOURCES)
+        return fail(BS_INVALID, "featurize: %d files, 1..%d are possible", n_paths, SONG_MAX_SOURCES);
+    TRY(audio_open(&s.reader, paths, n_paths));
+    s.info = audio_info(s.reader);
+    double seconds = (double)s.info.n_samples / s.info.sample_rate_hz;
+    if (seconds < shortest_s) {
+        st = fail(BS_INVALID, "%s: %.1f seconds are too short, a recording needs %.0f", paths[0], seconds,
+                  shortest_s);
+        goto out;
+    }
+    TRY(scan(&s));
+    report(&s, 0.15);
+    TRY(audio_read_mono(s.reader, ANALYSIS_HZ, &s.mono, &s.n_mono));
+    report(&s, 0.35);
+    h = arena_alloc(&s.mem, sizeof *h);
+    if (!h) {
+        st = fail(BS_NOMEM, "%s: out of memory", paths[0]);
+        goto out;
+    }
+    st = hear(h, s.mono, s.n_mono, options ? options->meter : 0, &s.mem);
+    if (st != BS_OK) {
+        fail_in(st, "%s", paths[0]);
+        goto out;
+    }
+    report(&s, 0.85);
+    TRY(write_song(&s, h, names, n_paths, &song));
+    TRY(pack_once(song));
+    report(&s, 1);
+    *out = song;
+    song = NULL;
+out:
+    song_free(song);
+    free(s.mono);
+    audio_close(s.reader);
+    arena_drop(&s.mem);
+    return st;
+}
