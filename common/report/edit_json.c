@@ -1,0 +1,146 @@
+/* Writing and reading edits as JSON; the layout stands in the header. */
+#include "common/report/edit_json.h"
+
+#include "common/host/json.h"
+
+#include <string.h>
+
+static const char *const fade_names[FADE_COUNT] = {"short", "half", "1", "2", "4"};
+
+/* A value is handed over when it is whole: json_set and json_append take what they are given. */
+static Json *segment_to_json(const EditSegment *segment) {
+    Json *row = json_new_array();
+    Status st = BS_OK;
+    TRY(json_append(row, json_new_integer(segment->start_sample)));
+    TRY(json_append(row, json_new_integer(segment->end_sample)));
+    TRY(json_append(row, json_new_text(fade_names[segment->fade])));
+    return row;
+out:
+    json_free(row);
+    return NULL;
+}
+
+static Json *source_to_json(const EditNotes *notes, int32_t i) {
+    Json *row = json_new_object();
+    Status st = BS_OK;
+    TRY(json_set_text(row, "name", notes->sources[i]));
+    if (notes->source_start) TRY(json_set_i64(row, "start", notes->source_start[i]));
+    if (notes->source_samples) TRY(json_set_i64(row, "samples", notes->source_samples[i]));
+    return row;
+out:
+    json_free(row);
+    return NULL;
+}
+
+static Json *job_to_json(const Job *job) {
+    Json *row = json_new_object();
+    Status st = BS_OK;
+    TRY(json_set_i64(row, "lo_samples", job->lo_samples));
+    TRY(json_set_i64(row, "hi_samples", job->hi_samples));
+    TRY(json_set_i64(row, "tune", job->tune));
+    return row;
+out:
+    json_free(row);
+    return NULL;
+}
+
+static Json *terms_to_json(const float *terms) {
+    Json *row = json_new_object();
+    Status st = BS_OK;
+    for (int i = 0; i < REWARD_TERMS; i++) TRY(json_set_f64(row, reward_names[i], terms[i]));
+    return row;
+out:
+    json_free(row);
+    return NULL;
+}
+
+static Status notes_to_json(const EditNotes *notes, Json *object) {
+    Status st = BS_OK;
+    Json *list = NULL;
+    if (notes->lead_in_samples) TRY(json_set_i64(object, "lead_in_samples", notes->lead_in_samples));
+    if (notes->n_sources) {
+        list = json_new_array();
+        for (int32_t i = 0; i < notes->n_sources; i++) TRY(json_append(list, source_to_json(notes, i)));
+        Json *whole = list;
+        list = NULL;
+        TRY(json_set(object, "sources", whole));
+    }
+    if (notes->policy) TRY(json_set_text(object, "policy", notes->policy));
+    if (notes->seed) TRY(json_set_i64(object, "seed", (int64_t)notes->seed));
+    if (notes->job) TRY(json_set(object, "job", job_to_json(notes->job)));
+    if (notes->terms) TRY(json_set(object, "terms", terms_to_json(notes->terms)));
+out:
+    json_free(list);
+    return st;
+}
+
+Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes) {
+    Status st = BS_OK;
+    Json *object = json_new_object(), *list = json_new_array();
+    TRY(json_set_i64(object, "version", EDIT_JSON_VERSION));
+    if (!hash_is_zero(&edit->song)) TRY(json_set_hash(object, "song", &edit->song));
+    TRY(json_set_i64(object, "sample_rate", edit->sample_rate_hz));
+    for (int32_t i = 0; i < edit->n_segments; i++)
+        TRY(json_append(list, segment_to_json(&edit->segments[i])));
+    Json *whole = list;
+    list = NULL;
+    TRY(json_set(object, "segments", whole));
+    if (notes) TRY(notes_to_json(notes, object));
+    TRY(json_write(object, path, JSON_INDENTED));
+out:
+    json_free(list);
+    json_free(object);
+    return st;
+}
+
+static Status fade_named(const char *path, int32_t segment, const char *name, Fade *fade) {
+    for (int i = 0; i < FADE_COUNT; i++)
+        if (!strcmp(name, fade_names[i])) {
+            *fade = (Fade)i;
+            return BS_OK;
+        }
+    return fail(BS_CORRUPT, "%s: segments[%d]: \"%.32s\" is no fade; short, half, 1, 2 and 4 are", path,
+                segment, name);
+}
+
+static Status segments_from_json(Edit *edit, const Json *object, const char *path) {
+    Status st = BS_OK;
+    const Json *list, *row;
+    size_t n;
+    TRY(json_get_array(object, "segments", &list, &n));
+    if (n > EDIT_MAX_SEGMENTS) return fail(BS_TOO_BIG, "%s: %zu segments", path, n);
+    for (int32_t i = 0; i < (int32_t)n; i++) {
+        int64_t start, end;
+        const char *name;
+        Fade fade = FADE_SHORT;
+        TRY(json_at(list, (size_t)i, &row));
+        TRY(json_at_i64(row, 0, 0, INT64_MAX / 4, &start));
+        TRY(json_at_i64(row, 1, 0, INT64_MAX / 4, &end));
+        TRY(json_at_text(row, 2, &name));
+        TRY(fade_named(path, i, name, &fade));
+        if (end <= start) {
+            st = fail(BS_CORRUPT, "%s: segments[%d] ends at %lld, before it starts", path, i, (long long)end);
+            goto out;
+        }
+        TRY(edit_append(edit, start, end, fade));
+    }
+    if (!edit->n_segments) st = fail(BS_CORRUPT, "%s: segments: the edit is empty", path);
+out:
+    return st;
+}
+
+Status edit_json_read(Edit *out, const char *path) {
+    Status st = BS_OK;
+    Json *object = NULL;
+    int version;
+    edit_init(out);
+    TRY(json_read(&object, path, 0));
+    TRY(json_version(object, EDIT_JSON_VERSION, &version));
+    if (json_has(object, "song")) TRY(json_get_hash(object, "song", &out->song));
+    TRY(json_get_i32(object, "sample_rate", 1000, 1000000, &out->sample_rate_hz));
+    TRY(segments_from_json(out, object, path));
+out:
+    json_free(object);
+    if (st != BS_OK) edit_drop(out);
+    return st;
+}

@@ -1,0 +1,30 @@
+#pragma once
+/* An Edit as JSON, with what a person or a program may want to know of how it came about.
+ *
+ *     {"version": 1, "song": hex, "sample_rate": 44100, "segments": [[start, end, "short"], ...],
+ *      "lead_in_samples": 220, "sources": [{"name": ..., "start": 0, "samples": ...}], "policy": "retarget",
+ *      "seed": 1, "job": {"lo_samples": .., "hi_samples": ..}, "terms": {"content": ..., ...}}
+ *
+ * Samples are of the recording's timeline. Members after "segments" are optional and ignored by readers
+ * that do not know them. The fades: "short", "half", "1", "2", "4" beats. */
+#include "common/song/edit.h"
+#include "common/song/job.h"
+
+enum { EDIT_JSON_VERSION = 1 };
+
+/* All members may be NULL or zero: then they are not written. */
+typedef struct EditNotes {
+    const char *const *sources; /* paths, n_sources */
+    const int64_t *source_start, *source_samples;
+    int32_t n_sources;
+    const char *policy;
+    uint64_t seed;
+    const Job *job;
+    const float *terms; /* REWARD_TERMS */
+    int64_t lead_in_samples;
+} EditNotes;
+
+/* Whole or untouched; notes may be NULL. */
+Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes);
+/* *out is initialised here; edit_drop it. One clear line names the member that is wrong. */
+Status edit_json_read(Edit *out, const char *path);

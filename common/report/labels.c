@@ -1,0 +1,44 @@
+/* Audacity labels and the way reports write times. */
+#include "common/report/labels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/core/bytes.h"
+#include "common/host/file.h"
+
+const char *time_text(double seconds, char buf[TIME_TEXT]) {
+    long long tenths = llround(seconds * 10);
+    if (tenths < 0) tenths = 0;
+    long long h = tenths / 36000, m = tenths / 600 % 60, s = tenths / 10 % 60;
+    if (h)
+        snprintf(buf, TIME_TEXT, "%lld:%02lld:%02lld.%lld", h, m, s, tenths % 10);
+    else
+        snprintf(buf, TIME_TEXT, "%lld:%02lld.%lld", m, s, tenths % 10);
+    return buf;
+}
+
+Status labels_write(const char *path, const Edit *edit, const Song *song, int64_t lead_in_samples) {
+    const double rate = edit->sample_rate_hz;
+    ByteWriter w;
+    bytes_init(&w, (size_t)edit->n_segments * 256 + 1);
+    int64_t at = lead_in_samples;
+    for (int32_t i = 0; i < edit->n_segments; i++) {
+        const EditSegment *s = &edit->segments[i];
+        const int64_t n = s->end_sample - s->start_sample;
+        char from[TIME_TEXT], to[TIME_TEXT], take[32] = "", line[224];
+        if (song && s->start_sample < song->n_samples) {
+            int16_t t = song->units[song_unit_at(song, s->start_sample)].take;
+            if (t >= 0) snprintf(take, sizeof take, "take %d, ", t + 1);
+        }
+        int k = snprintf(line, sizeof line, "%.6f\t%.6f\t%s%s - %s\n", (double)at / rate,
+                         (double)(at + n) / rate, take, time_text((double)s->start_sample / rate, from),
+                         time_text((double)s->end_sample / rate, to));
+        bytes_put(&w, line, (size_t)k);
+        at += n;
+    }
+    Status st = w.bad ? fail(BS_NOMEM, "%s: out of memory", path) : file_replace(path, w.bytes, w.n_bytes);
+    bytes_drop(&w);
+    return st;
+}
