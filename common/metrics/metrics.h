@@ -15,8 +15,8 @@ typedef enum Metric {
     METRIC_COUNT
 } Metric;
 
-void metric_add(Metric m, double amount); /* counters, gauges */
-void metric_set(Metric m, double value);  /* gauges; counters that mirror a count kept elsewhere */
+void metric_add(Metric m, double amount);    /* counters, gauges */
+void metric_set(Metric m, double value);     /* gauges; counters that mirror a count kept elsewhere */
 void metric_observe(Metric m, double value); /* histograms */
 double metric_value(Metric m);
 void metrics_reset(void); /* for tests */
@@ -32,7 +32,8 @@ void metrics_log_close(MetricsLog *log);
  * healthy(context, reason, bytes) says whether the program does its job. */
 typedef bool (*MetricsHealthy)(void *context, char *reason, size_t reason_bytes);
 typedef struct MetricsServer MetricsServer;
-Status metrics_serve(MetricsServer **out, const char *bind, int *port, const char *program, MetricsHealthy healthy, void *context);
+Status metrics_serve(MetricsServer **out, const char *bind, int *port, const char *program,
+                     MetricsHealthy healthy, void *context);
 void metrics_serve_stop(MetricsServer *server);
 /* The Prometheus text itself; malloc'ed. */
 char *metrics_prometheus(const char *program);
