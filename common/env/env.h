@@ -15,25 +15,32 @@ enum {
     ENV_VERSION = 1, /* changes whenever the same actions could give another edit or reward */
     ENV_TARGETS = 32,
     ENV_PAIRS = 16,
-    ENV_MAX_UNITS = 4096,   /* of one tune with what lies between its takes */
-    ENV_MAX_CUTS = 8,       /* in a row */
-    ENV_MAX_STEPS = 8192,   /* no episode is longer */
+    ENV_MAX_UNITS = 4096, /* of one tune with what lies between its takes */
+    ENV_MAX_CUTS = 8,     /* in a row */
+    ENV_MAX_STEPS = 8192, /* no episode is longer */
 };
 
 typedef enum Span { SPAN_BEAT, SPAN_BAR, SPAN_PHRASE, SPAN_SECTION, SPANS } Span;
 
 /* The flat action table. */
 enum {
-    ACT_KEEP = 0,                                     /* + span */
-    ACT_CUT = ACT_KEEP + SPANS,                       /* + span */
-    ACT_REST = ACT_CUT + SPANS,                       /* cut the rest: the edit ends */
-    ACT_LOOP = ACT_REST + 1,                          /* + span * 3 + (n - 2), n in 2..4 */
-    ACT_CROSSFADE = ACT_LOOP + SPANS * 3,             /* + target * FADE_COUNT + fade */
+    ACT_KEEP = 0,                                           /* + span */
+    ACT_CUT = ACT_KEEP + SPANS,                             /* + span */
+    ACT_REST = ACT_CUT + SPANS,                             /* cut the rest: the edit ends */
+    ACT_LOOP = ACT_REST + 1,                                /* + span * 3 + (n - 2), n in 2..4 */
+    ACT_CROSSFADE = ACT_LOOP + SPANS * 3,                   /* + target * FADE_COUNT + fade */
     ACT_REORDER = ACT_CROSSFADE + ENV_TARGETS * FADE_COUNT, /* + pair */
-    ENV_ACTIONS = ACT_REORDER + ENV_PAIRS,            /* 197 */
+    ENV_ACTIONS = ACT_REORDER + ENV_PAIRS,                  /* 197 */
 };
 
-typedef enum ActionKind { KIND_KEEP, KIND_CUT, KIND_LOOP, KIND_CROSSFADE, KIND_REORDER, ACTION_KINDS } ActionKind;
+typedef enum ActionKind {
+    KIND_KEEP,
+    KIND_CUT,
+    KIND_LOOP,
+    KIND_CROSSFADE,
+    KIND_REORDER,
+    ACTION_KINDS
+} ActionKind;
 ActionKind env_action_kind(int action);
 /* "KEEP bar", "LOOP phrase x3", "CROSSFADE 12 beat/2": for reports and logs; returns buf. */
 const char *env_action_text(int action, char *buf, size_t buf_bytes);
@@ -61,12 +68,12 @@ enum {
 
 typedef struct EnvObs {
     int32_t playhead, last_kept;
-    int32_t target[ENV_TARGETS];                          /* menu of CROSSFADE */
-    int32_t pair[ENV_PAIRS][2];                           /* menu of REORDER: section start, unit to go on at */
+    int32_t target[ENV_TARGETS]; /* menu of CROSSFADE */
+    int32_t pair[ENV_PAIRS][2];  /* menu of REORDER: section start, unit to go on at */
     float step[ENV_STEP_FEATURES];
     float target_features[ENV_TARGETS][ENV_TARGET_FEATURES];
     float pair_features[ENV_PAIRS][ENV_PAIR_FEATURES];
-    uint8_t mask[ENV_ACTIONS];                            /* 1 = legal */
+    uint8_t mask[ENV_ACTIONS]; /* 1 = legal */
     int32_t last_action, n_legal;
 } EnvObs;
 

@@ -1,0 +1,250 @@
+/* Menus: where a CROSSFADE or REORDER may go from here.
+ *
+ * All but six targets depend on the anchor alone (the unit after the last kept one), so they are chosen
+ * once per Song together with what the jump costs; the six that depend on the episode come first:
+ *   0 the first open must   1 the end unit   2 the first allowed beat   3 the next beat of the form
+ *   (no_reorder)   4 the first unkept beat (no_loop)   5 the playhead
+ * A target that is there twice is offered at its first place only. */
+#include "common/env/env_state.h"
+
+enum { SAME_BEAT = 7, NEXT_BAR = 4, DOWNBEATS = 3, PHRASES = 2, SECTIONS = 4, WINDOW = 256 };
+
+typedef struct Pick {
+    int32_t *target;
+    int32_t anchor;
+    int n;
+} Pick;
+
+static void pick_add(Pick *p, int32_t v) {
+    if (p->n == MENU_STATIC) return;
+    for (int i = 0; i < p->n; i++)
+        if (p->target[i] == v) return;
+    p->target[p->n++] = v;
+}
+
+/* Units that play beat `pid` outside `take`, the least flawed bars first, at most `max` <= 8. */
+static void pick_performances(const EnvSong *es, Pick *p, int32_t pid, int32_t take, int max) {
+    int32_t best[8];
+    int n = 0;
+    for (int32_t i = es->pid_first[pid]; i < es->pid_first[pid + 1]; i++) {
+        int32_t v = es->pid_units[i];
+        float flaw = es->units[v].bar_flaw;
+        if (es->units[v].take == take || v == p->anchor) continue;
+        if (n == max && es->units[best[max - 1]].bar_flaw <= flaw) continue;
+        int at = n < max ? n++ : max - 1;
+        for (; at > 0 && es->units[best[at - 1]].bar_flaw > flaw; at--) best[at] = best[at - 1];
+        best[at] = v;
+    }
+    for (int i = 0; i < n; i++) pick_add(p, best[i]);
+}
+
+/* The beat of the form that comes at the anchor, -1 unknown; *take is who would play it uncut. */
+static int32_t next_pid(const EnvSong *es, int32_t anchor, int32_t *take) {
+    *take = -1;
+    if (anchor < es->n && es->units[anchor].pid >= 0) {
+        *take = es->units[anchor].take;
+        return es->units[anchor].pid;
+    }
+    if (anchor == 0 || es->units[anchor - 1].pid < 0) return -1;
+    const EnvUnit *x = &es->units[anchor - 1];
+    int32_t last = es->tunes[x->tune].pid0 + es->tunes[x->tune].n_pid - 1;
+    return x->pid < last ? x->pid + 1 : -1;
+}
+
+static int32_t tune_at(const EnvSong *es, int32_t anchor) {
+    if (anchor > 0 && es->units[anchor - 1].tune >= 0) return es->units[anchor - 1].tune;
+    for (int32_t u = anchor; u < es->n; u++)
+        if (es->units[u].tune >= 0) return es->units[u].tune;
+    return -1;
+}
+
+/* The cheapest seams from a = anchor - 1 among beats of the tune in phase, at least a bar away. */
+static void pick_cheapest(const EnvSong *es, Pick *p, int32_t tune) {
+    int32_t best[MENU_STATIC], a = p->anchor - 1;
+    float costs[MENU_STATIC];
+    int n = 0, max = MENU_STATIC - p->n;
+    if (a < 0 || max <= 0) return;
+    int32_t lo = p->anchor > WINDOW ? p->anchor - WINDOW : 0;
+    int32_t hi = p->anchor + WINDOW < es->n ? p->anchor + WINDOW : es->n;
+    const EnvUnit *x = &es->units[a];
+    int phase = x->kind == UNIT_BEAT && x->in_take ? (x->phase + 1) % es->tunes[tune].meter : 0;
+    for (int32_t v = lo; v < hi; v++) {
+        const EnvUnit *y = &es->units[v];
+        if (y->tune != tune || y->kind != UNIT_BEAT || y->phase != phase) continue;
+        if (v > a - es->tunes[tune].meter && v < p->anchor + es->tunes[tune].meter) continue;
+        bool there = false;
+        for (int i = 0; i < p->n; i++) there |= p->target[i] == v;
+        if (there) continue;
+        Seam s = seam_of(es, a, v);
+        float cost = seam_transition(&s, FADE_SHORT) + s.tempo + s.phrase;
+        if (x->pid >= 0 && y->pid >= 0) cost += form_step_cost(es, a, v, 1);
+        if (n == max && costs[max - 1] <= cost) continue;
+        int at = n < max ? n++ : max - 1;
+        for (; at > 0 && costs[at - 1] > cost; at--) best[at] = best[at - 1], costs[at] = costs[at - 1];
+        best[at] = v;
+        costs[at] = cost;
+    }
+    for (int i = 0; i < n; i++) pick_add(p, best[i]);
+}
+
+static void pick_targets(const EnvSong *es, Pick *p) {
+    int32_t take, tune = tune_at(es, p->anchor), pid = next_pid(es, p->anchor, &take);
+    if (tune < 0) return;
+    const EnvUnit *x = es->units;
+    int32_t meter = es->tunes[tune].meter, last_pid = es->tunes[tune].pid0 + es->tunes[tune].n_pid - 1;
+    if (pid >= 0) {
+        pick_performances(es, p, pid, take, SAME_BEAT);
+        int32_t next = pid, here = x[es->pid_units[es->pid_first[pid]]].pos;
+        while (next < last_pid && x[es->pid_units[es->pid_first[next]]].pos / meter <= here / meter) next++;
+        if (next != pid) pick_performances(es, p, next, -1, NEXT_BAR);
+    }
+    int n[3] = {DOWNBEATS, PHRASES, SECTIONS};
+    static const Span span[3] = {SPAN_BAR, SPAN_PHRASE, SPAN_SECTION};
+    for (int k = 0; k < 3; k++)
+        for (int32_t v = p->anchor + 1; v < es->n && n[k] > 0; v++)
+            if (x[v].tune == tune && x[v].kind == UNIT_BEAT && x[v].starts[span[k]]) pick_add(p, v), n[k]--;
+    for (int32_t v = p->anchor - meter; v >= 0; v--)
+        if (x[v].tune == tune && x[v].kind == UNIT_BEAT && x[v].starts[SPAN_SECTION]) {
+            pick_add(p, v);
+            break;
+        }
+    pick_cheapest(es, p, tune);
+}
+
+static float clip2(float x) { return x > 2 ? 2 : x < -2 ? -2 : x; }
+
+/* Bars of the form from the one that comes next to the one of `v`, / 16. */
+static float form_step(const EnvSong *es, int32_t last_slotted, int32_t v) {
+    if (v >= es->n || es->units[v].pos < 0) return 0;
+    int32_t from = last_slotted >= 0 ? es->units[last_slotted].pos + 1 : 0;
+    int32_t meter = es->tunes[es->units[v].tune].meter;
+    return clip2((float)(es->units[v].pos / meter - from / meter) / 16);
+}
+
+/* What a target looks like from `last` (-1: start of the edit), without what depends on the episode. */
+void target_features(const EnvSong *es, int32_t last, int32_t v, float *row) {
+    const EnvUnit *x = &es->units[v];
+    Seam s = {0};
+    if (last >= 0) s = seam_of(es, last, v);
+    row[OBS_TARGET_THERE] = 1;
+    row[OBS_TARGET_TRANSITION] = last >= 0 && v != last + 1 ? seam_transition(&s, FADE_SHORT) : 0;
+    row[OBS_TARGET_TEMPO] = s.tempo;
+    row[OBS_TARGET_PHRASE] = s.phrase;
+    row[OBS_TARGET_PHASE] = s.phase == 0;
+    row[OBS_TARGET_FORM_STEP] = form_step(es, last, v);
+    row[OBS_TARGET_SAME_SLOT] =
+        last >= 0 && x->pos >= 0 && es->units[last].pos >= 0 && x->pos == es->units[last].pos + 1;
+    row[OBS_TARGET_KEPT] = 0;
+    row[OBS_TARGET_FLAW] = x->bar_flaw;
+    row[OBS_TARGET_RANK] = x->rank;
+    row[OBS_TARGET_PHRASE_START] = x->starts[SPAN_PHRASE] && x->in_take;
+    row[OBS_TARGET_SECTION_START] = x->starts[SPAN_SECTION] && x->in_take;
+    int32_t end = v + 1;
+    if (x->take >= 0 && x->in_take) {
+        const SongTake *take = &es->song->takes[x->take];
+        end = take->first_unit + take->n_units;
+    }
+    row[OBS_TARGET_RUN_LENGTH] = (float)span_samples(es, v, end > v ? end : v + 1); /* x per_sample later */
+    row[OBS_TARGET_AHEAD] = 0;
+}
+
+/* The eight sections nearest to the anchor, each going on here or at the next section. */
+static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
+    int32_t near[ENV_PAIRS / 2], n = 0, next = -1, tune = tune_at(es, anchor);
+    for (int32_t i = 0; i < es->n_sections; i++) {
+        int32_t first = es->sections[i].first;
+        if (es->units[first].tune != tune) continue;
+        if (first > anchor && next < 0) next = first;
+        int32_t d = first > anchor ? first - anchor : anchor - first;
+        int32_t at = n < ENV_PAIRS / 2 ? n++ : ENV_PAIRS / 2 - 1;
+        if (at == ENV_PAIRS / 2 - 1 && n == ENV_PAIRS / 2 && i >= ENV_PAIRS / 2) {
+            int32_t worst = es->sections[near[at]].first;
+            if ((worst > anchor ? worst - anchor : anchor - worst) <= d) continue;
+        }
+        for (; at > 0; at--) {
+            int32_t other = es->sections[near[at - 1]].first;
+            if ((other > anchor ? other - anchor : anchor - other) <= d) break;
+            near[at] = near[at - 1];
+        }
+        near[at] = i;
+    }
+    for (int i = 0; i < ENV_PAIRS; i++) {
+        int32_t go_on = i % 2 ? next : anchor < es->n ? anchor : -1;
+        m->pair[i][0] = m->pair[i][1] = m->pair[i][2] = m->pair_section[i] = -1;
+        if (i / 2 >= n || go_on < 0 || anchor == 0 || (i % 2 && next == anchor)) continue;
+        const EnvSection *s = &es->sections[near[i / 2]];
+        if (s->first == anchor || s->end == go_on) continue;
+        m->pair[i][0] = s->first;
+        m->pair[i][1] = s->end;
+        m->pair[i][2] = go_on;
+        m->pair_section[i] = near[i / 2];
+        Seam in = seam_of(es, anchor - 1, s->first), back = seam_of(es, s->end - 1, go_on);
+        float *row = m->pair_features[i];
+        row[OBS_PAIR_THERE] = 1;
+        row[OBS_PAIR_IN] = seam_transition(&in, FADE_SHORT) + in.tempo + in.phrase;
+        row[OBS_PAIR_OUT] = seam_transition(&back, FADE_SHORT) + back.tempo + back.phrase;
+        row[OBS_PAIR_LENGTH] = (float)span_samples(es, s->first, s->end);
+        row[OBS_PAIR_FLAW] = s->flaw;
+        row[OBS_PAIR_FORM_STEP] = form_step(es, anchor - 1, s->first);
+    }
+}
+
+void menus_make(EnvSong *es) {
+    for (int32_t anchor = 0; anchor <= es->n; anchor++) {
+        EnvMenu *m = &es->menus[anchor];
+        Pick p = {m->target, anchor, 0};
+        pick_targets(es, &p);
+        for (int i = 0; i < p.n; i++) {
+            target_features(es, anchor - 1, m->target[i], m->features[i]);
+            m->fade_room[i] = (uint8_t)fade_room(es, anchor - 1, m->target[i]);
+        }
+        for (int i = p.n; i < MENU_STATIC; i++) m->target[i] = -1;
+        pick_pairs(es, m, anchor);
+    }
+}
+
+int env_song_targets(const EnvSong *es, int32_t anchor, int32_t targets[ENV_TARGETS]) {
+    int n = 0;
+    if (anchor < 0 || anchor > es->n) return 0;
+    for (int i = 0; i < MENU_STATIC; i++)
+        if (es->menus[anchor].target[i] >= 0) targets[n++] = es->menus[anchor].target[i];
+    return n;
+}
+
+void menu_update(Env *e) {
+    const EnvSong *es = e->es;
+    EnvNow *now = &e->now;
+    int32_t anchor = anchor_of(e), *menu = now->menu;
+    for (int i = 0; i < MENU_DYNAMIC; i++) menu[i] = -1;
+    const int32_t *fixed = es->menus[anchor].target;
+    for (int i = 0; i < MENU_STATIC; i++) menu[MENU_DYNAMIC + i] = fixed[i];
+
+    if (e->plan.constrained) {
+        if (now->n_open > 0) {
+            while (e->kept[e->must_units[now->must_at]]) now->must_at++;
+            menu[0] = e->must_units[now->must_at];
+        }
+        menu[1] = e->plan.end;
+        if (e->plan.job.no_reorder && now->next_pid < es->n_pids) {
+            int32_t pid = now->next_pid;
+            while (pid < es->n_pids && e->short_unit[pid] < 0) pid++;
+            if (pid < es->n_pids) menu[3] = e->short_unit[pid];
+        }
+        if (e->plan.job.no_loop) {
+            while (now->free_at < es->n &&
+                   (e->kept[now->free_at] || unit_never(e, now->free_at) ||
+                    es->units[now->free_at].kind != UNIT_BEAT || now->free_at == e->plan.end))
+                now->free_at++;
+            if (now->free_at < es->n) menu[4] = now->free_at;
+        }
+    }
+    menu[2] = e->plan.first_allowed;
+    if (now->playhead < es->n && now->playhead != anchor) menu[5] = now->playhead;
+    for (int i = 1; i < MENU_DYNAMIC; i++)
+        for (int k = 0; k < i; k++)
+            if (menu[i] == menu[k]) menu[i] = -1;
+    for (int k = 0; k < MENU_DYNAMIC; k++)
+        if (menu[k] >= 0)
+            for (int i = MENU_DYNAMIC; i < ENV_TARGETS; i++)
+                if (menu[i] == menu[k]) menu[i] = -1;
+}

@@ -1,0 +1,131 @@
+/* Observation: obs.def filled in. Most of a step's numbers lie ready in the anchor's menu. */
+#include <string.h>
+
+#include "common/env/env_state.h"
+
+static float clip(float x, float lo, float hi) { return x < lo ? lo : x > hi ? hi : x; }
+
+static void observe_window(const Env *e, float *x) {
+    const EnvSong *es = e->es;
+    const EnvPlan *plan = &e->plan;
+    const EnvNow *now = &e->now;
+    const EnvTune *tune = &es->tunes[plan->job.tune];
+    float scale = plan->per_sample, room = (float)(plan->hi - now->length);
+    x[OBS_OUT_SHARE] = (float)now->length * scale;
+    x[OBS_SLACK_LO] = now->length < plan->lo ? (float)(plan->lo - now->length) * scale : 0;
+    x[OBS_SLACK_HI] = room * scale;
+    x[OBS_SLACK_BARS] = clip(room / (float)(tune->beat_samples * tune->meter * 32), 0, 4);
+    x[OBS_WINDOW] = clip((float)plan->hi / (float)tune->longest_take_samples, 0, 4);
+    x[OBS_WINDOW + 1] = clip((float)plan->hi / (float)es->start[es->n], 0, 4);
+    x[OBS_MUST] = clip((float)now->n_open / 16, 0, 4);
+    x[OBS_MUST + 1] = plan->end >= 0;
+    x[OBS_BIAS] = 1;
+}
+
+static void observe_last(const Env *e, float *x) {
+    const EnvNow *now = &e->now;
+    x[OBS_RUN] = clip((float)now->run / 32, 0, 4);
+    if (now->last >= 0) {
+        x[OBS_BAR_PHASE] = e->es->units[now->last].bar_cos;
+        x[OBS_BAR_PHASE + 1] = e->es->units[now->last].bar_sin;
+    }
+    x[OBS_OWED] = (float)now->owed / 4;
+    if (now->owed) x[OBS_ARMED + now->armed] = 1;
+    x[OBS_CUTS] = (float)now->cuts / ENV_MAX_CUTS;
+    const EnvTune *tune = &e->es->tunes[e->plan.job.tune];
+    if (tune->n_slots > 0) x[OBS_FORM_PLACE] = (float)(now->furthest_slot + 1) / (float)tune->n_slots;
+    if (tune->n_pid > 0) x[OBS_FORM_COVERED] = (float)now->n_covered / (float)tune->n_pid;
+}
+
+static float form_step(const Env *e, const EnvUnit *u) {
+    if (u->pos < 0) return 0;
+    int32_t last = e->now.last_slotted, meter = e->es->tunes[u->tune].meter;
+    int32_t from = last >= 0 ? e->es->units[last].pos + 1 : 0;
+    return clip((float)(u->pos / meter - from / meter) / 16, -2, 2);
+}
+
+static void observe_here(const Env *e, float *x) {
+    const EnvSong *es = e->es;
+    int32_t p = e->now.playhead, last = e->now.last;
+    x[OBS_PLAYHEAD_PLACE] = (float)p / (float)es->n;
+    if (p >= es->n) return;
+    const EnvUnit *u = &es->units[p];
+    x[OBS_IN_TAKE] = u->in_take;
+    if (last >= 0 && p != last + 1) {
+        Seam s = seam_of(es, last, p);
+        x[OBS_SEAM_HERE] = seam_transition(&s, e->now.armed);
+        x[OBS_SEAM_HERE + 1] = s.tempo;
+        x[OBS_SEAM_HERE + 2] = s.phrase;
+        x[OBS_SEAM_HERE + 3] = s.phase;
+        x[OBS_SEAM_HERE + 4] = s.chroma;
+        x[OBS_SEAM_HERE + 5] = s.level;
+    }
+    if (u->pid >= 0) {
+        x[OBS_SLOT_TAKES] = clip((float)(es->pid_first[u->pid + 1] - es->pid_first[u->pid]) / 8, 0, 2);
+        x[OBS_SLOT_KEPT] = clip((float)e->pid_kept[u->pid] / 2, 0, 2);
+        x[OBS_SLOT_RANK] = u->rank;
+    }
+    x[OBS_FORM_STEP] = form_step(e, u);
+    for (int k = 0; k < SPANS; k++) {
+        int32_t end = u->end[k];
+        x[OBS_FLAW_HERE + k] = (float)(es->flaw_sum[end] - es->flaw_sum[p]) / (float)(end - p);
+        x[OBS_KEEP_LENGTH + k] = clip((float)span_samples(es, p, end) * e->plan.per_sample, 0, 2);
+    }
+}
+
+static void observe_targets(const Env *e, EnvObs *obs) {
+    const EnvSong *es = e->es;
+    const EnvNow *now = &e->now;
+    int32_t last = now->last;
+    const EnvMenu *menu = &es->menus[anchor_of(e)];
+    memcpy(obs->target, now->menu, sizeof obs->target);
+    memset(obs->target_features, 0, MENU_DYNAMIC * sizeof obs->target_features[0]);
+    memcpy(obs->target_features[MENU_DYNAMIC], menu->features, sizeof menu->features);
+    for (int i = 0; i < ENV_TARGETS; i++) {
+        int32_t v = now->menu[i];
+        float *row = obs->target_features[i];
+        if (v < 0) {
+            memset(row, 0, sizeof obs->target_features[i]);
+            continue;
+        }
+        if (i < MENU_DYNAMIC || last < 0) target_features(es, last, v, row);
+        row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
+        row[OBS_TARGET_RUN_LENGTH] = clip(row[OBS_TARGET_RUN_LENGTH] * e->plan.per_sample, 0, 2);
+        row[OBS_TARGET_AHEAD] = v > now->playhead;
+    }
+}
+
+static void observe_pairs(const Env *e, EnvObs *obs) {
+    const EnvSong *es = e->es;
+    if (e->now.last < 0) {
+        memset(obs->pair, 0xff, sizeof obs->pair); /* -1: nothing to reorder yet */
+        memset(obs->pair_features, 0, sizeof obs->pair_features);
+        return;
+    }
+    const EnvMenu *menu = &es->menus[e->now.last + 1];
+    memcpy(obs->pair_features, menu->pair_features, sizeof obs->pair_features);
+    for (int i = 0; i < ENV_PAIRS; i++) {
+        const int32_t *pair = menu->pair[i];
+        obs->pair[i][0] = pair[0];
+        obs->pair[i][1] = pair[2];
+        if (pair[0] < 0) continue;
+        float *row = obs->pair_features[i];
+        row[OBS_PAIR_LENGTH] = clip(row[OBS_PAIR_LENGTH] * e->plan.per_sample, 0, 2);
+        row[OBS_PAIR_KEPT] = (float)e->section_kept[menu->pair_section[i]] / (float)(pair[1] - pair[0]);
+    }
+}
+
+void env_observe(const Env *env, EnvObs *obs) {
+    int first;
+    BS_ASSERT(!env->now.done);
+    obs->playhead = env->now.playhead < env->es->n ? env->now.playhead : -1;
+    obs->last_kept = env->now.last;
+    obs->last_action = env->now.last_action;
+    memset(obs->step, 0, sizeof obs->step);
+    observe_window(env, obs->step);
+    observe_last(env, obs->step);
+    observe_here(env, obs->step);
+    observe_targets(env, obs);
+    observe_pairs(env, obs);
+    obs->n_legal = legal_scan(env, obs->mask, ENV_ACTIONS + 1, &first);
+}

@@ -1,0 +1,179 @@
+#pragma once
+/* Private to common/env: the tables of a Song, the state of an episode, and what its files share.
+ *
+ * EnvSong holds everything that depends on the recording alone, so a step looks things up. Env is one
+ * block: scalars that a search may save and restore by assignment, then arrays that an append changes and
+ * state_pop undoes. */
+#include "common/env/env.h"
+
+enum {
+    MENU_DYNAMIC = 6, /* open must, end, first allowed, next of the form, first unkept, playhead */
+    MENU_STATIC = ENV_TARGETS - MENU_DYNAMIC,
+    CONTEXT = 32,       /* chroma 12, level 1, 3 unused, timbre 12, 4 unused; scaled */
+    CONTEXT_LEVEL = 12, /* column */
+    CONTEXT_TIMBRE = 16,
+    ARC = 16,        /* points of a tune's own energy arc */
+    CURVE = 64,      /* points of the arc asked for, over the length of the edit */
+    MAX_LABELS = 64, /* of sections in one tune; more share the last */
+    MAX_METER = 32,
+    MAX_OUT = ENV_MAX_UNITS, /* units in an edit */
+    FREE_UNITS = 256,        /* appended without regard to pace */
+    PACE_UNITS = 3072,       /* after that a unit is hi / PACE_UNITS long on average */
+    TINY_UNITS = 240,        /* exempt from pace because a constraint asks for them */
+    CUT_STEPS = 1024, /* later steps hold no CUT: with the limits above no episode passes ENV_MAX_STEPS */
+};
+_Static_assert(CUT_STEPS + 2 * (FREE_UNITS + PACE_UNITS + TINY_UNITS) <= ENV_MAX_STEPS, "episodes too long");
+
+typedef struct EnvUnit {
+    int32_t end[SPANS];                  /* one past the last unit of the span that holds it */
+    uint8_t starts[SPANS];               /* 1 at the first unit of the span */
+    uint8_t kind, phase, in_take, clean; /* clean: beats of one take on both sides of its start, at most 4 */
+    int16_t take, tune;
+    int32_t pos;           /* beat of the form: slot * meter + phase, -1 where it has none */
+    int32_t pid;           /* index of that beat among those the tune plays, counted over all tunes, or -1 */
+    int32_t section;       /* index into EnvSong.sections, -1 */
+    int16_t label, offset; /* section label of its slot, and the slot's place in the section */
+    float content;         /* worth of keeping it, per share of the window */
+    float level;           /* dB over its bar against the tune's mean */
+    float tempo_before, tempo_after; /* bpm over up to 4 beats that end, that start here; 0 unknown */
+    float vocal, rank, bar_flaw;
+    float bar_cos, bar_sin; /* of the place in the bar of the unit after it */
+} EnvUnit;
+
+typedef struct EnvTune {
+    int32_t meter, n_slots, pid0, n_pid;
+    double beat_samples, phrase_samples, longest_take_samples;
+    float arc[ARC];
+    uint64_t label_next[MAX_LABELS]; /* bit y of row x: the form goes from a section x to a section y */
+} EnvTune;
+
+typedef struct EnvSection {
+    int32_t first, end;
+    float flaw;
+} EnvSection;
+
+typedef struct EnvMenu { /* of one anchor */
+    int32_t target[MENU_STATIC];
+    uint8_t fade_room[MENU_STATIC]; /* longest fade in beats that handles and tempo allow */
+    float features[MENU_STATIC][ENV_TARGET_FEATURES];
+    int32_t pair[ENV_PAIRS][3]; /* first and end of the section, where to go on; -1 = none */
+    int32_t pair_section[ENV_PAIRS];
+    float pair_features[ENV_PAIRS][ENV_PAIR_FEATURES];
+} EnvMenu;
+
+struct EnvSong {
+    const Song *song;
+    int32_t n, n_pids, n_sections, n_takes;
+    EnvUnit *units;     /* n */
+    int64_t *start;     /* n + 1 */
+    double *flaw_sum;   /* n + 1 */
+    float *context;     /* n x CONTEXT */
+    int32_t *pid_first; /* n_pids + 1 offsets into pid_units */
+    int32_t *pid_units; /* units that play a beat of the form, by pid then time */
+    EnvTune *tunes;
+    EnvSection *sections;
+    uint8_t *other_key; /* n_takes x n_takes */
+    EnvMenu *menus;     /* n + 1, by anchor */
+    void *block;
+};
+
+/* What a seam costs before weights and normalisation. */
+typedef struct Seam {
+    float sound, fixed, tempo, phrase, phase, chroma, level;
+} Seam;
+
+typedef struct Tally {
+    double terms[REWARD_TERMS];
+} Tally;
+
+/* Everything of the state that is small: a search saves it by assignment. */
+typedef struct EnvNow {
+    Tally tally;
+    int64_t length, open_samples;
+    int32_t playhead, last, before_last, n_out, cuts, owed, run, n_open, must_at, free_at, next_pid, n_steps,
+        bars;
+    int32_t last_slotted; /* last kept unit with a place in the form, -1 */
+    int32_t furthest_slot, n_covered, last_action;
+    uint8_t armed, done, rest_only;
+    int32_t menu[ENV_TARGETS];
+} EnvNow;
+
+/* What the Job fixes for an episode. */
+typedef struct EnvPlan {
+    Job job;
+    int64_t lo, hi, shortest, tiny;
+    int32_t n_must, first_allowed, end;
+    uint8_t end_is_final; /* the end unit can be kept once only */
+    uint8_t constrained;  /* any of must, end, no_loop, no_reorder */
+    float per_sample;     /* 1 / hi */
+    float per_phrase;     /* 1 / phrases expected in the window */
+    float copies;         /* times the form fits into hi */
+    float curve[CURVE];
+} EnvPlan;
+
+struct Env {
+    const EnvSong *es;
+    EnvPlan plan;
+    EnvNow now;
+    /* views into the block that follows: */
+    int32_t *never_sum;     /* n + 1 */
+    int32_t *must_units;    /* plan.n_must, in the order they are offered */
+    int32_t *short_unit;    /* n_pids: shortest allowed unit (or the must) of each beat of the form, -1 */
+    int64_t *rest_samples;  /* n_pids + 1: sum of those from there on */
+    uint16_t *kept;         /* n: times kept */
+    uint16_t *pid_kept;     /* n_pids */
+    uint16_t *section_kept; /* n_sections: different units kept */
+    uint8_t *must;          /* n */
+    int32_t *out;           /* MAX_OUT */
+    uint8_t *out_fades;     /* MAX_OUT */
+};
+
+static inline int64_t span_samples(const EnvSong *es, int32_t a, int32_t b) {
+    return es->start[b] - es->start[a];
+}
+static inline bool unit_never(const Env *e, int32_t u) { return e->never_sum[u + 1] != e->never_sum[u]; }
+static inline bool unit_open(const Env *e, int32_t u) { return e->must[u] && !e->kept[u]; }
+static inline int32_t anchor_of(const Env *e) {
+    return e->now.last < 0 ? e->plan.first_allowed : e->now.last + 1;
+}
+static inline int fade_units(int fade) { return fade <= FADE_1_BEAT ? 1 : fade == FADE_2_BEATS ? 2 : 4; }
+
+/* The part of an append that rewards read: env_score and the state keep it in the same way. */
+static inline void now_append(const EnvSong *es, EnvNow *now, int32_t u) {
+    now->before_last = now->last;
+    now->last = u;
+    if (es->units[u].pid >= 0) now->last_slotted = u;
+    now->length += span_samples(es, u, u + 1);
+}
+
+/* env_reward.c */
+Seam seam_of(const EnvSong *es, int32_t a, int32_t b);
+float seam_transition(const Seam *s, int fade);
+float form_step_cost(const EnvSong *es, int32_t from, int32_t to, float copies);
+void reward_plan(const EnvSong *es, EnvPlan *plan);
+/* Adds unit u, joined with `fade` to now->last; counts are those before it is kept. */
+void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const uint16_t *pid_kept, int32_t u,
+                   int fade);
+void reward_finish(const EnvSong *es, EnvNow *now);
+float reward_start_cost(const EnvSong *es, int32_t u);
+float reward_end_cost(const EnvSong *es, int32_t before, int32_t u);
+int fade_room(const EnvSong *es, int32_t last, int32_t v);
+
+/* env_menu.c */
+void menus_make(EnvSong *es);
+void menu_update(Env *e);
+void target_features(const EnvSong *es, int32_t last, int32_t v, float *row);
+
+/* env_mask.c */
+bool append_fits(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then);
+bool action_legal(const Env *e, int action);
+/* Counts legal actions up to `limit`; fills mask (all ENV_ACTIONS, may be NULL); *first = the first found. */
+int legal_scan(const Env *e, uint8_t *mask, int limit, int *first);
+
+/* env.c */
+Status plan_make(Env *e, const Job *job);
+
+/* env_step.c */
+void state_apply(Env *e, int action, bool rewards);
+void state_play_forced(Env *e, bool rewards);
+void state_pop(Env *e, const EnvNow *before); /* undoes all since `before`, which was taken from e->now */
