@@ -1,0 +1,83 @@
+/* Reverberation: four lowpassed feedback combs a channel, of incommensurate lengths (Schroeder 1962, Moorer
+ * 1979). Then microphone, level, noise: the floor lies under everything at the level asked for. */
+#include "simulator/room.h"
+
+#include <stdlib.h>
+
+#include "simulator/exact.h"
+
+enum { COMBS = 4, MAX_DELAY = 2048 };
+static const int32_t comb_delay[2][COMBS] = {{1116, 1277, 1422, 1617}, {1139, 1300, 1445, 1640}};
+
+void room_draw(RoomPlan *plan, uint64_t seed) {
+    Rng r = rng_at(seed, 0x726f6f6d);
+    *plan = (RoomPlan){
+        .wet = (float)rng_between(&r, 0.02, 0.14),
+        .decay = (float)rng_between(&r, 0.55, 0.8),
+        .noise_db = (float)rng_between(&r, -68, -50),
+        .hum_db = rng_f64(&r) < 0.3 ? (float)rng_between(&r, -66, -54) : -200,
+        .lowpass_hz = (float)rng_between(&r, 7000, 16000),
+        .peak = (float)rng_between(&r, 0.6, 0.95),
+        .mono = rng_f64(&r) < 0.2,
+        .seed = seed,
+    };
+}
+
+static void reverberate(const RoomPlan *plan, float *x, int64_t n, const int32_t delay[COMBS],
+                        float (*line)[MAX_DELAY]) {
+    float damp[COMBS] = {0};
+    int32_t at[COMBS] = {0};
+    for (int64_t i = 0; i < n; i++) {
+        float in = x[i], sum = 0;
+        for (int c = 0; c < COMBS; c++) {
+            float *cell = &line[c][at[c]], out = *cell;
+            damp[c] += 0.6f * (out - damp[c]);
+            *cell = in + plan->decay * damp[c] + 1e-20f;
+            if (++at[c] == delay[c]) at[c] = 0;
+            sum += out;
+        }
+        x[i] = in + plan->wet * sum;
+    }
+}
+
+static float lowpass(const RoomPlan *plan, const Synth *s, float *x, int64_t n) {
+    float c = plan->lowpass_hz * 6.2831853f / (float)s->rate_hz, smooth = c / (1 + c), low = 0, peak = 0;
+    for (int64_t i = 0; i < n; i++) {
+        low += smooth * (x[i] - low);
+        x[i] = low;
+        if (low > peak) peak = low;
+        if (-low > peak) peak = -low;
+    }
+    return peak;
+}
+
+Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
+    float(*line)[MAX_DELAY] = calloc(2 * COMBS, sizeof *line);
+    if (!line) return fail(BS_NOMEM, "no memory for the room");
+    int64_t n = bus->n_samples;
+    if (plan->mono)
+        for (int64_t i = 0; i < n; i++) bus->left[i] = bus->right[i] = 0.5f * (bus->left[i] + bus->right[i]);
+    reverberate(plan, bus->left, n, comb_delay[0], line);
+    reverberate(plan, bus->right, n, comb_delay[plan->mono ? 0 : 1], line + COMBS);
+    free(line);
+    float peak = lowpass(plan, s, bus->left, n), other = lowpass(plan, s, bus->right, n);
+    if (other > peak) peak = other;
+    float floor_level = (float)exact_gain(plan->noise_db), hum = (float)exact_gain(plan->hum_db);
+    float gain = (plan->peak - 3 * floor_level - 2 * hum) / (peak > 1e-6f ? peak : 1);
+    uint32_t state = (uint32_t)rng_mix(plan->seed, 7) | 1, phase = 0,
+             step = (uint32_t)(50.0 / s->rate_hz * 4294967296.0);
+    for (int64_t i = 0; i < n; i++) {
+        float noise[2];
+        for (int c = 0; c < 2; c++) {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            noise[c] = floor_level * 1.7f * (float)(int32_t)state * 0x1p-31f;
+        }
+        phase += step;
+        float buzz = hum * (s->sine[phase >> 21] + 0.4f * s->sine[(phase * 3) >> 21]);
+        bus->left[i] = gain * bus->left[i] + noise[0] + buzz;
+        bus->right[i] = gain * bus->right[i] + noise[plan->mono ? 0 : 1] + buzz;
+    }
+    return BS_OK;
+}

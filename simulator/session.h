@@ -1,0 +1,15 @@
+#pragma once
+/* Session: a whole rehearsal of one tune with its truth. A function of (seed, length) alone. */
+#include "simulator/truth.h"
+
+enum { SESSION_RATE = 44100, SESSION_MAX_TAKES = 40 };
+
+typedef struct Session {
+    Truth *truth;   /* owned */
+    float *samples; /* n_samples x 2, on the 16-bit grid: k / 32768 */
+    int64_t n_samples;
+} Session;
+
+/* name: of the files. length_s: 20 to 1800. *out is initialised here; session_drop it. */
+Status session_make(Session *out, const char *name, uint64_t seed, double length_s);
+void session_drop(Session *session);

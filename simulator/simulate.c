@@ -1,0 +1,116 @@
+/* Workers take the next song from a counter. A song's seed is mix(seed, number), so songs are the same
+ * whoever makes them and however many are made. */
+#include "simulator/simulate.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/audio/mixdown.h"
+#include "common/core/rng.h"
+#include "common/host/file.h"
+#include "simulator/session.h"
+
+enum { MAX_JOBS = 64, ERROR_BYTES = 1024 };
+
+typedef struct Batch {
+    const SimulateOptions *options;
+    SimulateProgress progress;
+    void *context;
+    pthread_mutex_t lock; /* of all below, and of progress */
+    int32_t next, n_done;
+    Status status; /* the first failure */
+    char error[ERROR_BYTES];
+} Batch;
+
+static Status name_file(char out[PATH_BYTES], const char *folder, const char *name, const char *ending) {
+    char base[128];
+    snprintf(base, sizeof base, "%s%s", name, ending);
+    return path_join(out, folder, base);
+}
+
+static double beat_length(void *context, int64_t sample) {
+    const Truth *t = context;
+    int32_t u = truth_unit_at(t, sample < 0 ? 0 : sample >= t->n_samples ? t->n_samples - 1 : sample);
+    return t->units[u].kind == UNIT_BEAT ? (double)(truth_unit_end(t, u) - t->units[u].start_sample)
+                                         : truth_beat_samples(t);
+}
+
+static Status write_edit(Truth *t, const char *raw, const char *path) {
+    Status st = BS_OK;
+    AudioReader *reader = NULL;
+    AudioWriter *writer = NULL;
+    MixPlan plan = {0};
+    TRY(audio_open(&reader, &raw, 1));
+    TRY(mix_plan(&plan, &t->edit, reader, beat_length, t));
+    TRY(audio_create(&writer, path, SESSION_RATE, 2, 16));
+    TRY(mix_render(&plan, &t->edit, reader, writer, NULL, NULL));
+    st = audio_finish(writer);
+    writer = NULL;
+out:
+    audio_abandon(writer);
+    mix_plan_drop(&plan);
+    audio_close(reader);
+    return st;
+}
+
+static Status refuse_existing(const char *path) {
+    return file_exists(path) ? fail(BS_EXISTS, "%s is there already; --force overwrites", path) : BS_OK;
+}
+
+static Status make_song(const SimulateOptions *o, const char *name, int32_t number) {
+    Status st = BS_OK;
+    Session session = {0};
+    char raw[PATH_BYTES], edit[PATH_BYTES], truth[PATH_BYTES];
+    TRY(name_file(raw, o->folder, name, "_raw.wav"));
+    TRY(name_file(edit, o->folder, name, "_edit.wav"));
+    TRY(name_file(truth, o->folder, name, ".truth.json"));
+    if (!o->force) {
+        TRY(refuse_existing(raw));
+        TRY(refuse_existing(truth));
+        if (o->edits) TRY(refuse_existing(edit));
+    }
+    TRY(session_make(&session, name, rng_mix(o->seed, (uint64_t)number), o->length_s));
+    TRY(audio_save(raw, session.samples, session.n_samples, 2, SESSION_RATE, 16));
+    if (o->edits) TRY(write_edit(session.truth, raw, edit));
+    TRY(truth_write(session.truth, truth));
+out:
+    session_drop(&session);
+    return st == BS_OK ? st : fail_in(st, "%s", name);
+}
+
+static void *work(void *arg) {
+    Batch *b = arg;
+    for (;;) {
+        pthread_mutex_lock(&b->lock);
+        int32_t i = b->status == BS_OK && b->next < b->options->n_songs ? b->next++ : -1;
+        pthread_mutex_unlock(&b->lock);
+        if (i < 0) return NULL;
+        char name[TRUTH_NAME];
+        int32_t number = b->options->first_song + i;
+        snprintf(name, sizeof name, "song%04d", number);
+        Status st = make_song(b->options, name, number);
+        pthread_mutex_lock(&b->lock);
+        if (st != BS_OK && b->status == BS_OK) {
+            b->status = st;
+            snprintf(b->error, sizeof b->error, "%s", error_text());
+        }
+        b->n_done++;
+        if (st == BS_OK && b->progress) b->progress(b->context, b->n_done, name);
+        pthread_mutex_unlock(&b->lock);
+    }
+}
+
+Status simulate(const SimulateOptions *o, SimulateProgress progress, void *context) {
+    Status st = dir_make(o->folder, 0777);
+    if (st != BS_OK) return st;
+    Batch batch = {.options = o, .progress = progress, .context = context};
+    pthread_t threads[MAX_JOBS];
+    int32_t n = o->n_jobs < 1 ? 1 : o->n_jobs > MAX_JOBS ? MAX_JOBS : o->n_jobs, started = 0;
+    pthread_mutex_init(&batch.lock, NULL);
+    while (started < n - 1 && pthread_create(&threads[started], NULL, work, &batch) == 0) started++;
+    work(&batch);
+    for (int32_t i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&batch.lock);
+    return batch.status == BS_OK ? BS_OK : fail(batch.status, "%s", batch.error);
+}
