@@ -103,7 +103,13 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     for (int32_t k = 0; k < track->n; k++) heard += track->strength[k] > 0.25F;
     track->time_s[track->n] = track->time_s[track->n - 1] + length;
     track->tempo_bpm = 60 / length;
-    track->confidence = track->n > 3 ? (float)(even / (track->n - 1) * heard / track->n) : 0;
+    /* how far the beats stand out of what is between them: chance alone reaches two and a half */
+    double on = 0, all = 1e-9;
+    for (int32_t k = 0; k < track->n; k++) on += track->strength[k] / track->n;
+    for (int32_t t = found[last]; t <= found[first]; t++) all += a[t] / (found[first] - found[last] + 1);
+    double clear = (on / all - 2.2) / 2;
+    clear = clear < 0 ? 0 : clear > 1 ? 1 : clear;
+    track->confidence = track->n > 3 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;
     if (track->n < 4) track->n = 0;
     return BS_OK;
 }

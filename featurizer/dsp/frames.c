@@ -96,8 +96,9 @@ static void band_levels(Frames *f, int32_t k, const float *power) {
         f->band_db[g][k] = (float)(10 * log10(sum[g] * (16.0 / 3) / ((double)ONSET_FFT * ONSET_FFT) + 1e-10));
 }
 
-/* Local mean over a second taken away, negative parts dropped, then the recording's scale. */
-static Status whiten(float *o, int32_t n, Arena *mem) {
+/* Local mean over a second taken away, negative parts dropped, then the recording's scale, at least `least`:
+ * a band in which nothing is struck stays quiet. */
+static Status whiten(float *o, int32_t n, float least, Arena *mem) {
     double *sum = arena_alloc(mem, sizeof(double) * ((size_t)n + 1));
     float *sorted = arena_alloc(mem, sizeof(float) * (size_t)n);
     if (!sum || !sorted) return fail(BS_NOMEM, "frames: out of memory");
@@ -110,8 +111,9 @@ static Status whiten(float *o, int32_t n, Arena *mem) {
         if (v > 0) sorted[m++] = v;
     }
     float scale = percentile_of(sorted, m, 0.90);
+    if (scale < least) scale = least;
     for (int32_t i = 0; i < n; i++) {
-        o[i] = scale > 1e-4F ? o[i] / scale : 0;
+        o[i] /= scale;
         if (o[i] > 2) o[i] = 2;
     }
     return BS_OK;
@@ -146,7 +148,9 @@ static Status measure_onsets(Frames *f, Arena *mem) {
             if (now[m] > before) f->onset[bank.band[m]][k] += now[m] - before;
         }
     }
-    for (int32_t g = 0; g < ONSET_BANDS; g++) TRY(whiten(f->onset[g], f->n, mem));
+    int32_t filters[ONSET_BANDS] = {0};
+    for (int32_t m = 0; m < bank.n; m++) filters[bank.band[m]]++;
+    for (int32_t g = 0; g < ONSET_BANDS; g++) TRY(whiten(f->onset[g], f->n, 0.06F * (float)filters[g], mem));
 out:
     stft_close(stft);
     return st;

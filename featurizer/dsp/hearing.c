@@ -34,7 +34,7 @@ Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, 
     for (int32_t t = 0; t < h->n_takes; t++) {
         BeatTrack *track = &h->takes[t].track;
         if (bpm > 0) TRY(beats_track(activation, h->map.regions[t], bpm, mem, track));
-        if (track->confidence < 0.15F) track->n = 0;
+        if (track->confidence < 0.2F) track->n = 0;
         beats_refine(&h->frames, track);
         TRY(measure_beats(&h->frames, &h->takes[t], mem));
         if (track->n) tempos[n_tempos++] = (float)track->tempo_bpm;

@@ -172,9 +172,12 @@ Status takes_find(TakeMap *map, const Frames *f, Arena *mem) {
 
     float apart, low_share;
     float threshold = valley(level, f->n, map->loud_db - 45, map->loud_db, &apart, &low_share);
-    if (apart < 8 || low_share < 0.01F) threshold = map->loud_db - 25;
-    if (threshold > map->loud_db - 8) threshold = map->loud_db - 8;
-    if (threshold < map->loud_db - 30) threshold = map->loud_db - 30;
+    /* soft music is still far above the room: the valley's upper slope is not the pauses' business */
+    float near_floor = floor_db + 0.4F * (map->loud_db - floor_db);
+    if (threshold > near_floor) threshold = near_floor;
+    if (apart < 8 || low_share < 0.01F) threshold = map->loud_db - 30;
+    if (threshold > map->loud_db - 10) threshold = map->loud_db - 10;
+    if (threshold < map->loud_db - 40) threshold = map->loud_db - 40;
     map->threshold_db = threshold;
 
     regions_by_level(map, level, f->n);
