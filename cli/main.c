@@ -25,7 +25,7 @@ static const Verb verbs[] = {
     {"serve", "bandsaw-featurizer", NULL, "the featurizer's service, for clusters"},
     {"learner", "bandsaw-learner", NULL, "the learner alone, for clusters"},
     {"actor", "bandsaw-actor", NULL, "one actor alone, for clusters"},
-    {"config", NULL, verb_config, "the options of a program with their defaults"},
+    {"config", NULL, NULL, "the options of a verb as they stand now, as a file that --config reads"},
     {"health", NULL, verb_health, "ask a program of a run whether it is well"},
     {"keygen", NULL, verb_keygen, "make the keys that encrypt links across hosts"},
 };
@@ -39,17 +39,43 @@ static int usage(FILE *out) {
     return out == stdout ? 0 : 2;
 }
 
+static const Verb *verb_named(const char *name) {
+    for (int i = 0; i < N_VERBS; i++)
+        if (strcmp(name, verbs[i].name) == 0) return &verbs[i];
+    return NULL;
+}
+
+static int unknown(const char *name) {
+    const char *names[N_VERBS];
+    for (int i = 0; i < N_VERBS; i++) names[i] = verbs[i].name;
+    return unknown_verb(name, names, N_VERBS);
+}
+
+static int run_verb(const Verb *verb, int argc, char **argv) {
+    if (verb->run) return verb->run(argc, argv);
+    bool alone = strcmp(verb->program + strlen("bandsaw-"), verb->name) == 0; /* it knows no other verb */
+    return program_become(verb->program, alone ? argv + 1 : argv);
+}
+
+/* bandsaw config [VERB]: the verb itself prints them. */
+static int run_config(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "learner";
+    if (strcmp(name, "--help") == 0)
+        return puts("bandsaw config [VERB]\n\nPrints the options of a verb (default: learner), environment "
+                    "included."),
+               0;
+    const Verb *verb = verb_named(name);
+    if (!verb) return unknown(name);
+    char *args[] = {argc > 1 ? argv[1] : "learner", "--print-config", NULL};
+    return run_verb(verb, 2, args);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) return usage(stderr);
     if (strcmp(argv[1], "--version") == 0) return puts("bandsaw " BANDSAW_VERSION), 0;
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return usage(stdout);
-    for (int i = 0; i < N_VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].name) != 0) continue;
-        if (verbs[i].run) return verbs[i].run(argc - 1, argv + 1);
-        return program_become(verbs[i].program, argv + 1);
-    }
-    const char *names[N_VERBS];
-    for (int i = 0; i < N_VERBS; i++) names[i] = verbs[i].name;
-    return unknown_verb(argv[1], names, N_VERBS);
+    if (strcmp(argv[1], "config") == 0) return run_config(argc - 1, argv + 1);
+    const Verb *verb = verb_named(argv[1]);
+    return verb ? run_verb(verb, argc - 1, argv + 1) : unknown(argv[1]);
 }

@@ -69,7 +69,8 @@ static void on_signal(int sig) {
 /* ---- arguments --------------------------------------------------------------------------------- */
 
 static bool own_flag(const char *arg) {
-    static const char *const names[] = {"--run", "--actors", "--fresh", "--featurize", "--help", "--config"};
+    static const char *const names[] = {"--run",  "--actors", "--fresh",        "--featurize",
+                                        "--help", "--config", "--print-config", "--options-markdown"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         size_t n = strlen(names[i]);
         if (strncmp(arg, names[i], n) == 0 && (arg[n] == 0 || arg[n] == '=')) return true;

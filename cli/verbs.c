@@ -1,11 +1,10 @@
-/* The short verbs: config, health, keygen. */
+/* The short verbs: health, keygen. */
 #include "cli/verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/host/config.h"
 #include "common/http/http.h"
 #include "common/net/net.h"
 
@@ -13,26 +12,6 @@ static bool wants_help(int argc, char **argv, const char *text) {
     if (argc < 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0)) return false;
     puts(text);
     return true;
-}
-
-/* bandsaw config [learner|actor|featurizer|editor|simulator] */
-int verb_config(int argc, char **argv) {
-    static const char *const programs[] = {"learner", "actor", "featurizer", "editor", "simulator"};
-    if (wants_help(argc, argv,
-                   "bandsaw config [learner|actor|featurizer|editor|simulator]\n\nPrints the options of a "
-                   "program as a file that --config reads (default: learner)."))
-        return 0;
-    const char *which = argc > 1 ? argv[1] : "learner";
-    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
-        if (strcmp(which, programs[i]) != 0) continue;
-        char name[64], *args[] = {"--print-config", NULL};
-        snprintf(name, sizeof name, "bandsaw-%s", programs[i]);
-        return program_become(name, args);
-    }
-    const char *near = nearest_name(which, programs, sizeof programs / sizeof programs[0]);
-    return complain(fail(BS_INVALID, "no program '%s'%s%s", which,
-                         near ? ", the nearest is " : ": learner, actor, featurizer, editor, simulator",
-                         near ? near : ""));
 }
 
 /* "17003" or "host:17003" or a run's folder, whose file metrics.address says it. */

@@ -7,7 +7,6 @@
 #include "common/host/file.h"
 
 int verb_train(int argc, char **argv);
-int verb_config(int argc, char **argv);
 int verb_health(int argc, char **argv);
 int verb_keygen(int argc, char **argv);
 

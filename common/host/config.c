@@ -260,7 +260,7 @@ static Status value_of(const Flag *flag, int argc, char **argv, int *i, const ch
 /* One walk over the arguments. settings NULL: only --config, --help and the like are looked at. */
 typedef struct Arguments {
     const char *config;
-    bool help, version, markdown;
+    bool help, version, markdown, print;
     const char **positional;
     int max_positional, n_positional;
 } Arguments;
@@ -289,6 +289,8 @@ static Status walk(const ConfigTable *table, void *settings, int argc, char **ar
             a->version = true;
         else if (flag_is(&flag, "options-markdown"))
             a->markdown = true;
+        else if (flag_is(&flag, "print-config"))
+            a->print = true;
         else if (flag_is(&flag, "config")) {
             if ((st = value_of(&flag, argc, argv, &i, &a->config)) != BS_OK) return st;
         } else {
@@ -346,6 +348,10 @@ Status config_parse(const ConfigTable *table, void *settings, int argc, char **a
     }
     TRY(walk(table, settings, argc, argv, &a));
     *n_positional = a.n_positional;
+    if (a.print) {
+        config_dump(table, settings, stdout);
+        *help = true;
+    }
 out:
     return st;
 }
