@@ -20,10 +20,10 @@ bool policy_spec_equal(const PolicySpec *a, const PolicySpec *b);
 
 /* A micro-batch: steps of whole episodes, all on one Song. Borrowed by the calls below. */
 typedef struct PolicyBatch {
-    const Song *song;              /* n_units x SONG_FEATURES; at most limits.max_units */
+    const Song *song; /* n_units x SONG_FEATURES; at most limits.max_units */
     int32_t n_episodes, n_steps;
-    const int32_t *episode_start;  /* n_episodes + 1 offsets into steps */
-    const EnvObs *obs;             /* n_steps */
+    const int32_t *episode_start; /* n_episodes + 1 offsets into steps */
+    const EnvObs *obs;            /* n_steps */
 } PolicyBatch;
 
 typedef struct PolicyLimits {
@@ -32,20 +32,22 @@ typedef struct PolicyLimits {
 
 typedef struct PolicyNet PolicyNet;
 
-Status policy_net_new(PolicyNet **out, const NnOps *ops, const PolicySpec *spec, PolicyLimits limits, uint64_t seed);
+Status policy_net_new(PolicyNet **out, const NnOps *ops, const PolicySpec *spec, PolicyLimits limits,
+                      uint64_t seed);
 void policy_net_free(PolicyNet *net);
 const PolicySpec *policy_net_spec(const PolicyNet *net);
 
 size_t policy_net_n_params(const PolicyNet *net);
-float *policy_net_params(PolicyNet *net); /* n_params, flat; the optimiser writes here */
-float *policy_net_grads(PolicyNet *net);  /* n_params, flat; backward adds, the optimiser clears */
+Real *policy_net_params(PolicyNet *net); /* n_params, flat; the optimiser writes here */
+Real *policy_net_grads(PolicyNet *net);  /* n_params, flat; backward adds, the optimiser clears */
 /* 1 where weight decay applies (matrices), else 0. */
 const uint8_t *policy_net_decay(const PolicyNet *net);
 
 /* logits: n_steps x ENV_ACTIONS, values: n_steps (value may be NULL). Keeps what backward needs. */
-Status policy_net_forward(PolicyNet *net, const PolicyBatch *batch, float *logits, float *values);
+Status policy_net_forward(PolicyNet *net, const PolicyBatch *batch, Real *logits, Real *values);
 /* After the forward of the same batch: adds to grads. d_values may be NULL. */
-Status policy_net_backward(PolicyNet *net, const PolicyBatch *batch, const float *d_logits, const float *d_values);
+Status policy_net_backward(PolicyNet *net, const PolicyBatch *batch, const Real *d_logits,
+                           const Real *d_values);
 
 /* Safetensors with the spec in its metadata. save: bf16 is what is served, fp32 what a checkpoint keeps.
  * load checks names, shapes, finiteness; BS_VERSION when the spec or feature counts differ. */

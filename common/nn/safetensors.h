@@ -2,7 +2,12 @@
 /* Safetensors: u64 header length, JSON header, then raw little-endian data. Own parser, capped and fuzzed. */
 #include "common/core/bytes.h"
 
-enum { SAFETENSORS_MAX_HEADER = 1 << 20, SAFETENSORS_MAX_DIMS = 4, SAFETENSORS_NAME = 96, SAFETENSORS_MAX_TENSORS = 4096 };
+enum {
+    SAFETENSORS_MAX_HEADER = 1 << 20,
+    SAFETENSORS_MAX_DIMS = 4,
+    SAFETENSORS_NAME = 96,
+    SAFETENSORS_MAX_TENSORS = 4096
+};
 typedef enum TensorType { TENSOR_F32, TENSOR_BF16, TENSOR_F64, TENSOR_I64, TENSOR_U8 } TensorType;
 
 typedef struct TensorEntry {
@@ -18,7 +23,8 @@ typedef struct TensorMeta {
     const char *key, *value;
 } TensorMeta;
 
-Status safetensors_write(ByteWriter *out, const TensorEntry *entries, size_t n_entries, const TensorMeta *meta, size_t n_meta);
+Status safetensors_write(ByteWriter *out, const TensorEntry *entries, size_t n_entries,
+                         const TensorMeta *meta, size_t n_meta);
 
 /* A parsed file: entries view into `bytes`, which must outlive it. */
 typedef struct Safetensors {
