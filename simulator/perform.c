@@ -1,5 +1,6 @@
 /* Timing of a beat = grid + band's wander (an AR(1) chain) + the player's own scatter. Flaws that are played
- * (wrong notes, late hits) change notes; flaws of the room (dropout, level, clipping) change the sound. */
+ * (wrong notes, late hits) change notes; dropouts and level jumps change the sound
+ * of the take; clipping happens in the recorder, after the room. */
 #include "simulator/perform.h"
 
 #include "simulator/exact.h"
@@ -170,8 +171,6 @@ static void scale_range(const Player *p, int64_t first, int64_t end, float gain)
     }
 }
 
-static float clip(float x, float limit) { return x > limit ? limit : x < -limit ? -limit : x; }
-
 static void sound_flaw(Player *p, const TakeFlaw *flaw) {
     const TakeTimes *t = p->times;
     int32_t meter = p->tune->meter, from = (flaw->first_slot - p->plan->first_slot) * meter;
@@ -180,19 +179,15 @@ static void sound_flaw(Player *p, const TakeFlaw *flaw) {
     if (to > t->n_beats) to = t->n_beats;
     int64_t first = (int64_t)t->at[from], end = (int64_t)t->at[to];
     float s = flaw->severity;
-    if (flaw->kind == FLAW_DROPOUT) { /* silent for a part of the bars that grows with the severity */
-        int64_t n = (int64_t)((double)(end - first) * (0.2 + 0.6 * s));
+    if (flaw->kind ==
+        FLAW_DROPOUT) { /* silent for a part that grows with the severity, under a second: not a pause */
+        int64_t n = (int64_t)((double)(end - first) * (0.2 + 0.5 * s)), most = p->synth->rate_hz * 9 / 10;
+        if (n > most) n = most;
         first += (int64_t)(rng_f64(&p->r) * (double)(end - first - n));
-        scale_range(p, first, first + n, s > 0.5f ? 0.01f : 0.12f);
+        scale_range(p, first, first + n, s > 0.5f ? 0.02f : 0.12f);
     } else if (flaw->kind == FLAW_LEVEL_JUMP) {
         double db = (rng_f64(&p->r) < 0.7 ? -1 : 0.6) * (4 + 9 * s);
         scale_range(p, first, end, (float)exact_gain(db));
-    } else if (flaw->kind == FLAW_CLIPPED) {
-        float drive = 2 + 10 * s, limit = 0.5f;
-        for (int64_t i = first; i < end && i < p->bus->n_samples; i++) {
-            p->bus->left[i] = clip(p->bus->left[i] * drive, limit);
-            p->bus->right[i] = clip(p->bus->right[i] * drive, limit);
-        }
     }
 }
 

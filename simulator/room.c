@@ -1,7 +1,9 @@
 /* Reverberation: four lowpassed feedback combs a channel, of incommensurate lengths (Schroeder 1962, Moorer
- * 1979). Then microphone, level, noise: the floor lies under everything at the level asked for. */
+ * 1979). Then microphone, level, noise, and a soft
+ * limit: the floor lies under everything at the level asked for. */
 #include "simulator/room.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "simulator/exact.h"
@@ -17,7 +19,7 @@ void room_draw(RoomPlan *plan, uint64_t seed) {
         .noise_db = (float)rng_between(&r, -68, -50),
         .hum_db = rng_f64(&r) < 0.3 ? (float)rng_between(&r, -66, -54) : -200,
         .lowpass_hz = (float)rng_between(&r, 7000, 16000),
-        .peak = (float)rng_between(&r, 0.6, 0.95),
+        .level_db = (float)rng_between(&r, -19, -14),
         .mono = rng_f64(&r) < 0.2,
         .seed = seed,
     };
@@ -40,15 +42,37 @@ static void reverberate(const RoomPlan *plan, float *x, int64_t n, const int32_t
     }
 }
 
-static float lowpass(const RoomPlan *plan, const Synth *s, float *x, int64_t n) {
-    float c = plan->lowpass_hz * 6.2831853f / (float)s->rate_hz, smooth = c / (1 + c), low = 0, peak = 0;
+static void lowpass(const RoomPlan *plan, const Synth *s, float *x, int64_t n) {
+    float c = plan->lowpass_hz * 6.2831853f / (float)s->rate_hz, smooth = c / (1 + c), low = 0;
     for (int64_t i = 0; i < n; i++) {
         low += smooth * (x[i] - low);
         x[i] = low;
-        if (low > peak) peak = low;
-        if (-low > peak) peak = -low;
     }
-    return peak;
+}
+
+/* Mean square over the blocks of 50 ms that are within 20 dB of the loudest. */
+static double music_power(const Synth *s, const Bus *bus) {
+    int64_t block = s->rate_hz / 20, n_loud = 0;
+    double loudest = 0, sum = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t at = 0; at + block <= bus->n_samples; at += block) {
+            double power = 0;
+            for (int64_t i = at; i < at + block; i++)
+                power += 0.5 * ((double)bus->left[i] * bus->left[i] + (double)bus->right[i] * bus->right[i]);
+            if (pass == 0 && power > loudest) loudest = power;
+            if (pass == 0 || power < 0.01 * loudest) continue;
+            sum += power;
+            n_loud++;
+        }
+    return n_loud ? sum / (double)(n_loud * block) : 1;
+}
+
+/* Straight up to 0.5, then bent softly towards 0.95. */
+static inline float bend(float x) {
+    float size = x < 0 ? -x : x, over = size - 0.5f;
+    if (over <= 0) return x;
+    size = 0.5f + 0.45f * over / (over + 0.45f);
+    return x < 0 ? -size : size;
 }
 
 Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
@@ -60,10 +84,10 @@ Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
     reverberate(plan, bus->left, n, comb_delay[0], line);
     reverberate(plan, bus->right, n, comb_delay[plan->mono ? 0 : 1], line + COMBS);
     free(line);
-    float peak = lowpass(plan, s, bus->left, n), other = lowpass(plan, s, bus->right, n);
-    if (other > peak) peak = other;
+    lowpass(plan, s, bus->left, n);
+    lowpass(plan, s, bus->right, n);
     float floor_level = (float)exact_gain(plan->noise_db), hum = (float)exact_gain(plan->hum_db);
-    float gain = (plan->peak - 3 * floor_level - 2 * hum) / (peak > 1e-6f ? peak : 1);
+    float gain = (float)(exact_gain(plan->level_db) / sqrt(music_power(s, bus)));
     uint32_t state = (uint32_t)rng_mix(plan->seed, 7) | 1, phase = 0,
              step = (uint32_t)(50.0 / s->rate_hz * 4294967296.0);
     for (int64_t i = 0; i < n; i++) {
@@ -76,8 +100,8 @@ Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
         }
         phase += step;
         float buzz = hum * (s->sine[phase >> 21] + 0.4f * s->sine[(phase * 3) >> 21]);
-        bus->left[i] = gain * bus->left[i] + noise[0] + buzz;
-        bus->right[i] = gain * bus->right[i] + noise[plan->mono ? 0 : 1] + buzz;
+        bus->left[i] = bend(gain * bus->left[i] + noise[0] + buzz);
+        bus->right[i] = bend(gain * bus->right[i] + noise[plan->mono ? 0 : 1] + buzz);
     }
     return BS_OK;
 }

@@ -9,10 +9,11 @@ typedef struct RoomPlan {
     float noise_db;   /* floor, below full scale */
     float hum_db;     /* 50 Hz and its third partial */
     float lowpass_hz;
-    float peak; /* of the finished file, 0..1 */
+    float level_db; /* mean level of the music in the finished file */
     bool mono;
     uint64_t seed;
 } RoomPlan;
 
 void room_draw(RoomPlan *plan, uint64_t seed);
+/* The result stays within +-0.95. */
 Status room_apply(const RoomPlan *plan, const Synth *synth, Bus *bus);

@@ -40,7 +40,7 @@ static void add_flaw(TakePlan *take, FlawKind kind, int32_t first, int32_t n, do
 
 static void draw_flaws(TakePlan *take, Rng *r, bool broken) {
     int32_t bars = take->end_slot - take->first_slot;
-    int32_t n = rng_f64(r) < 0.1 ? 0 : 1 + (int32_t)rng_below(r, (uint32_t)(1 + bars / 5));
+    int32_t n = rng_f64(r) < 0.05 ? 0 : 1 + (int32_t)rng_below(r, (uint32_t)(1 + bars / 4));
     if (bars < 4) n = 0;
     for (int32_t i = 0; i < n; i++)
         add_flaw(take, (FlawKind)rng_below(r, FLAW_BREAKDOWN),
@@ -163,6 +163,25 @@ static void sound_pause(const Plan *p, const Synth *s, Bus *bus, Rng *r, int32_t
                    rng_u64(r));
 }
 
+/* The recorder's input is driven past full scale for the bars of the flaw. */
+static void overload(const Plan *p, Bus *bus, int32_t k, const TakeFlaw *flaw) {
+    const TakePlan *take = &p->takes[k];
+    const TakeTimes *times = &p->times[k];
+    int32_t from = (flaw->first_slot - take->first_slot) * p->tune.meter,
+            to = from + flaw->n_slots * p->tune.meter;
+    if (from >= times->n_beats) return;
+    int64_t first = p->take_at[k] + (int64_t)times->at[from];
+    int64_t end = p->take_at[k] + (int64_t)times->at[to < times->n_beats ? to : times->n_beats];
+    float drive = 2.5f + 6 * flaw->severity, limit = 0.99f, ramp = SESSION_RATE / 100;
+    for (int64_t i = first; i < end; i++) {
+        float in = (float)(i - first) / ramp, out = (float)(end - i) / ramp, share = in < out ? in : out;
+        float gain = 1 + (drive - 1) * (share < 1 ? share : 1), left = gain * bus->left[i],
+              right = gain * bus->right[i];
+        bus->left[i] = left > limit ? limit : left < -limit ? -limit : left;
+        bus->right[i] = right > limit ? limit : right < -limit ? -limit : right;
+    }
+}
+
 static Status render(const Plan *p, Session *out, uint64_t seed) {
     Status st = BS_OK;
     Synth synth;
@@ -190,6 +209,9 @@ static Status render(const Plan *p, Session *out, uint64_t seed) {
                            p->times[k].tail_samples);
     }
     TRY(room_apply(&p->room, &synth, &bus));
+    for (int32_t k = 0; k < p->n_takes; k++)
+        for (int32_t f = 0; f < p->takes[k].n_flaws; f++)
+            if (p->takes[k].flaws[f].kind == FLAW_CLIPPED) overload(p, &bus, k, &p->takes[k].flaws[f]);
     for (size_t i = 0; i < n; i++) {
         out->samples[2 * i] = (float)floor(bus.left[i] * 32767.0f + 0.5f) / 32768.0f;
         out->samples[2 * i + 1] = (float)floor(bus.right[i] * 32767.0f + 0.5f) / 32768.0f;
@@ -332,7 +354,7 @@ Status session_make(Session *out, const char *name, uint64_t seed, double length
     if (!p) return fail(BS_NOMEM, "no memory for a session");
     Status st = BS_OK;
     Rng r = rng_at(seed, 0x73657373696f6e);
-    tune_compose(&p->tune, seed, length_s * rng_between(&r, 0.24, 0.36));
+    tune_compose(&p->tune, seed, length_s * rng_between(&r, 0.28, 0.38));
     room_draw(&p->room, seed);
     draw_takes(p, &r, length_s);
     draw_pauses(p, &r);

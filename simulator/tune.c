@@ -8,8 +8,8 @@
 #include "simulator/exact.h"
 
 static const char *const label_names[TUNE_LABELS] = {"intro", "verse", "chorus", "bridge", "outro"};
-static const char *const forms[] = {"IVCVCO", "IVCVC",  "VCVCBC",  "VCVC", "IVVCVCO",
-                                    "VCVBCO", "VVCVVC", "IVCBVCO", "VCBC"};
+static const char *const forms[] = {"IVCVCO", "IVCVC",   "VCVCBC", "VCVC",   "IVVCVCO", "VCVBCO",
+                                    "VVCVVC", "IVCBVCO", "VCBC",   "VCVCVC", "IVCVBC"};
 static const int8_t scales[2][7] = {{0, 2, 4, 5, 7, 9, 11}, {0, 2, 3, 5, 7, 8, 10}};
 static const int8_t progressions[2][8][TUNE_BARS] = {
     {{0, 4, 5, 3},
@@ -45,9 +45,10 @@ static int32_t form_bars(const char *form, int32_t unit) {
     return bars;
 }
 
-/* A form and unit at random among those within a quarter of the length asked for, else the nearest. */
+/* A form and unit at random of ten bars or more within a quarter of the length asked for, else the nearest.
+ */
 static void choose_form(Tune *t, Rng *r, double form_s) {
-    enum { N_FORMS = sizeof forms / sizeof *forms, N_UNITS = 4 };
+    enum { N_FORMS = sizeof forms / sizeof *forms, N_UNITS = 4, MIN_BARS = 10 };
     static const int32_t units[N_UNITS] = {2, 4, 8, 16};
     double bar_s = 60.0 * t->meter / t->tempo_bpm, nearest = 1e9;
     int32_t fit[N_FORMS * N_UNITS], n_fit = 0, chosen = 0;
@@ -56,7 +57,7 @@ static void choose_form(Tune *t, Rng *r, double form_s) {
         if (bars > TUNE_MAX_SLOTS) continue;
         double off = bars * bar_s / form_s - 1;
         if (off < 0) off = -off;
-        if (off < 0.25) fit[n_fit++] = i;
+        if (off < 0.25 && bars >= MIN_BARS) fit[n_fit++] = i;
         if (off < nearest) {
             nearest = off;
             chosen = i;
