@@ -12,8 +12,15 @@ typedef struct Store Store;
 Status store_open(Store **out, const char *folder, bool writer);
 void store_close(Store *store);
 Cache *store_blobs(Store *store); /* borrowed */
+/* The index was damaged: it lies beside as store.db.corrupt, and this one was made from the blobs. */
+bool store_was_rebuilt(const Store *store);
 
-/* A recording is known by the hash of its files' decoded samples, the featurizer's version and options. */
+/* The key of a recording: its files' decoded samples in order, and what heard them. */
+Hash store_key(uint32_t featurizer_version, const Hash *pcm, size_t n_pcm);
+/* "DATA/song0001_raw.wav" -> "song0001", "jam.flac" -> "jam". */
+void store_session_name(const char *path, char out[SONG_NAME_BYTES]);
+
+/* A recording is known by the hash of its files' decoded samples and the featurizer's version. */
 typedef struct StoreRow {
     char name[SONG_NAME_BYTES]; /* session name */
     Hash key, song;
