@@ -64,7 +64,7 @@ static Status put_histogram(MetricsLog *log, Json *line, Metric m) {
     char key[128];
     metric_buckets(m, now);
     for (int b = 0; b < METRIC_BUCKETS; b++) {
-        limits[b] = b < METRIC_BUCKETS - 1 ? metric_bounds[b] : 1e308;
+        limits[b] = b < METRIC_BUCKETS - 1 ? metric_bounds[b] : 2 * metric_bounds[METRIC_BUCKETS - 2];
         counts[b] = (double)(now[b] - log->flushed[m][b]);
         log->flushed[m][b] = now[b];
         n_new += counts[b];
