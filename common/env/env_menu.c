@@ -150,23 +150,17 @@ void target_features(const EnvSong *es, int32_t last, int32_t v, float *row) {
 
 /* The eight sections nearest to the anchor, each going on here or at the next section. */
 static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
-    int32_t near[ENV_PAIRS / 2], n = 0, next = -1, tune = tune_at(es, anchor);
+    enum { NEAREST = ENV_PAIRS / 2 };
+    int32_t near[NEAREST], far[NEAREST], n = 0, next = -1, tune = tune_at(es, anchor);
     for (int32_t i = 0; i < es->n_sections; i++) {
-        int32_t first = es->sections[i].first;
+        int32_t first = es->sections[i].first, d = first > anchor ? first - anchor : anchor - first;
         if (es->units[first].tune != tune) continue;
         if (first > anchor && next < 0) next = first;
-        int32_t d = first > anchor ? first - anchor : anchor - first;
-        int32_t at = n < ENV_PAIRS / 2 ? n++ : ENV_PAIRS / 2 - 1;
-        if (at == ENV_PAIRS / 2 - 1 && n == ENV_PAIRS / 2 && i >= ENV_PAIRS / 2) {
-            int32_t worst = es->sections[near[at]].first;
-            if ((worst > anchor ? worst - anchor : anchor - worst) <= d) continue;
-        }
-        for (; at > 0; at--) {
-            int32_t other = es->sections[near[at - 1]].first;
-            if ((other > anchor ? other - anchor : anchor - other) <= d) break;
-            near[at] = near[at - 1];
-        }
+        if (n == NEAREST && far[NEAREST - 1] <= d) continue;
+        int32_t at = n < NEAREST ? n++ : NEAREST - 1;
+        for (; at > 0 && far[at - 1] > d; at--) near[at] = near[at - 1], far[at] = far[at - 1];
         near[at] = i;
+        far[at] = d;
     }
     for (int i = 0; i < ENV_PAIRS; i++) {
         int32_t go_on = i % 2 ? next : anchor < es->n ? anchor : -1;

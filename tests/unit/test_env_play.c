@@ -1,0 +1,336 @@
+// needs: common/env common/song
+/* Random play: whatever is done, the window is reached, the mask is what a step accepts, and a replay
+ * repeats it to the bit. N episodes, from the environment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/env/env.h"
+#include "tests/unit/song_maker.h"
+
+static int64_t sequences(int64_t otherwise) {
+    const char *n = getenv("N");
+    return n ? atoll(n) : otherwise;
+}
+
+typedef struct Play {
+    Song *song;
+    EnvSong *es;
+    Env *env, *other;
+} Play;
+
+static Play play_open(uint64_t seed) {
+    Play p = {0};
+    Rng r = rng_at(seed, 1);
+    SongMakeOptions o = {.takes = 2 + (int)rng_below(&r, 3),
+                         .sections = 2 + (int)rng_below(&r, 4),
+                         .bars_per_section = 2 + 2 * (int)rng_below(&r, 3),
+                         .meter = rng_below(&r, 4) ? 4 : 3,
+                         .tunes = rng_below(&r, 4) ? 1 : 2,
+                         .max_gap_units = 1 + (int)rng_below(&r, 20),
+                         .partial = rng_below(&r, 2),
+                         .free_units = rng_below(&r, 3) == 0,
+                         .no_slots = rng_below(&r, 6) == 0};
+    p.song = song_make(seed, &o);
+    assert_non_null(p.song);
+    assert_int_equal(song_check(p.song), BS_OK);
+    assert_int_equal(env_song_new(&p.es, p.song), BS_OK);
+    assert_int_equal(env_new(&p.env, p.es), BS_OK);
+    assert_int_equal(env_new(&p.other, p.es), BS_OK);
+    return p;
+}
+
+static void play_close(Play *p) {
+    env_free(p->env);
+    env_free(p->other);
+    env_song_free(p->es);
+    song_free(p->song);
+}
+
+static int64_t longest_unit(const Song *s) {
+    int64_t x = 0;
+    for (int32_t u = 0; u < s->n_units; u++)
+        if (song_unit_samples(s, u) > x) x = song_unit_samples(s, u);
+    return x;
+}
+
+static int32_t random_unit_of(const Song *s, int32_t tune, Rng *r) {
+    for (;;) {
+        int32_t u = (int32_t)rng_below(r, (uint32_t)s->n_units);
+        if (s->units[u].take >= 0 && s->takes[s->units[u].take].tune == tune) return u;
+    }
+}
+
+/* A window at random, as narrow as is allowed half of the time; with constraints that may conflict. */
+static Job random_job(const Song *s, Rng *r, bool constrained) {
+    Job job;
+    job_init(&job, s);
+    job.tune = (int32_t)rng_below(r, (uint32_t)s->n_tunes);
+    int64_t width = longest_unit(s);
+    if (rng_below(r, 2)) width += (int64_t)(rng_f64(r) * 0.2 * (double)s->n_samples);
+    job.lo_samples = (int64_t)(rng_between(r, 0.0, 0.7) * rng_f64(r) * (double)s->n_samples);
+    job.hi_samples = job.lo_samples + width;
+    if (!constrained) return job;
+    job.no_loop = rng_below(r, 3) == 0;
+    job.no_reorder = rng_below(r, 3) == 0;
+    job.n_must = (int32_t)rng_below(r, 4);
+    for (int i = 0; i < job.n_must; i++) {
+        job.must[i].first_unit = random_unit_of(s, job.tune, r);
+        job.must[i].n_units = 1 + (int32_t)rng_below(r, 6);
+        if (job.must[i].first_unit + job.must[i].n_units > s->n_units) job.must[i].n_units = 1;
+    }
+    job.n_never = (int32_t)rng_below(r, 3);
+    for (int i = 0; i < job.n_never; i++) {
+        job.never[i].first_unit = (int32_t)rng_below(r, (uint32_t)s->n_units);
+        job.never[i].n_units = 1 + (int32_t)rng_below(r, 40);
+        if (job.never[i].first_unit + job.never[i].n_units > s->n_units) job.never[i].n_units = 1;
+    }
+    if (rng_below(r, 3) == 0) job.start_unit = random_unit_of(s, job.tune, r);
+    if (rng_below(r, 3) == 0) job.end_unit = random_unit_of(s, job.tune, r);
+    return job;
+}
+
+/* First a kind, then an action of the kind; some players cut or jump most of the time. */
+static int random_action(const uint8_t mask[ENV_ACTIONS], Rng *r, int style) {
+    int count[ACTION_KINDS] = {0};
+    double weight[ACTION_KINDS], sum = 0;
+    for (int a = 0; a < ENV_ACTIONS; a++)
+        if (mask[a]) count[env_action_kind(a)]++;
+    for (int k = 0; k < ACTION_KINDS; k++) {
+        weight[k] = !count[k]                                                              ? 0
+                    : (style == 1 && k == KIND_CUT) || (style == 2 && k >= KIND_CROSSFADE) ? 6
+                    : k == KIND_KEEP                                                       ? 3
+                                                                                           : 1;
+        sum += weight[k];
+    }
+    double x = rng_f64(r) * sum;
+    int kind = 0;
+    while (kind < ACTION_KINDS - 1 && (x -= weight[kind]) >= 0) kind++;
+    while (!count[kind]) kind--;
+    int nth = (int)rng_below(r, (uint32_t)count[kind]);
+    for (int a = 0; a < ENV_ACTIONS; a++)
+        if (mask[a] && (int)env_action_kind(a) == kind && nth-- == 0) return a;
+    return -1;
+}
+
+static void check_constraints(const Play *p, const Job *job) {
+    const int32_t *units;
+    int32_t n = env_out_units(p->env, &units, NULL);
+    assert_true(n > 0);
+    if (job->start_unit >= 0) assert_int_equal(units[0], job->start_unit);
+    if (job->end_unit >= 0) assert_int_equal(units[n - 1], job->end_unit);
+    for (int i = 0; i < job->n_must; i++)
+        for (int32_t u = job->must[i].first_unit; u < job->must[i].first_unit + job->must[i].n_units; u++) {
+            bool kept = false;
+            for (int32_t k = 0; k < n; k++) kept |= units[k] == u;
+            assert_true(kept);
+        }
+    for (int32_t k = 0; k < n; k++)
+        for (int i = 0; i < job->n_never; i++)
+            assert_false(units[k] >= job->never[i].first_unit &&
+                         units[k] < job->never[i].first_unit + job->never[i].n_units);
+    for (int32_t k = 0; job->no_loop && k < n; k++)
+        for (int32_t i = 0; i < k; i++) assert_int_not_equal(units[i], units[k]);
+}
+
+static uint8_t actions[ENV_MAX_STEPS], parsed[ENV_MAX_STEPS];
+static float rewards[ENV_MAX_STEPS], again[ENV_MAX_STEPS];
+static EnvObs obs, obs_other;
+
+static void check_refusals(Play *p, Rng *r) {
+    static EnvObs before, after;
+    env_observe(p->env, &before);
+    for (int k = 0; k < 4; k++) {
+        int a = (int)rng_below(r, ENV_ACTIONS);
+        Status st = BS_OK;
+        float terms[REWARD_TERMS] = {0};
+        if (before.mask[a]) continue;
+        env_step(p->env, a, terms, &st);
+        assert_int_equal(st, BS_INVALID);
+        env_observe(p->env, &after);
+        assert_memory_equal(&before, &after, sizeof before);
+    }
+}
+
+/* Plays one episode; returns the number of steps, -1 when the job cannot be met. */
+static int32_t play_episode(Play *p, const Job *job, Rng *r, bool careful) {
+    int32_t n = 0;
+    int style = (int)rng_below(r, 4);
+    if (env_reset(p->env, job) != BS_OK) return -1;
+    while (!env_done(p->env)) {
+        Status st;
+        env_observe(p->env, &obs);
+        assert_true(obs.n_legal >= 2);
+        int a = random_action(obs.mask, r, style);
+        if (careful && rng_below(r, 16) == 0) check_refusals(p, r);
+        if (careful && rng_below(r, 16) == 0) {
+            env_copy(p->other, p->env);
+            env_observe(p->other, &obs_other);
+            assert_memory_equal(&obs, &obs_other, sizeof obs);
+            float x = env_step(p->other, a, NULL, &st), y = env_step(p->env, a, NULL, &st);
+            assert_true(x == y);
+            assert_int_equal(env_done(p->env), env_done(p->other));
+            if (!env_done(p->env)) {
+                env_observe(p->env, &obs);
+                env_observe(p->other, &obs_other);
+                assert_memory_equal(&obs, &obs_other, sizeof obs);
+            }
+            rewards[n] = x;
+        } else {
+            rewards[n] = env_step(p->env, a, NULL, &st);
+            assert_int_equal(st, BS_OK);
+        }
+        actions[n++] = (uint8_t)a;
+        assert_true(n < ENV_MAX_STEPS);
+    }
+    assert_in_range(env_out_samples(p->env), (uint64_t)job->lo_samples, (uint64_t)job->hi_samples);
+    return n;
+}
+
+static void play_many(bool constrained, int64_t n_episodes) {
+    int64_t played = 0, refused = 0;
+    for (uint64_t seed = 1; played < n_episodes; seed++) {
+        Play p = play_open(seed + (constrained ? 1000000 : 0));
+        Rng r = rng_at(seed, 2);
+        for (int i = 0; i < 20; i++) {
+            Job job = random_job(p.song, &r, constrained);
+            int32_t n = play_episode(&p, &job, &r, true);
+            if (n < 0) {
+                refused++;
+                continue;
+            }
+            played++;
+            check_constraints(&p, &job);
+            float terms[REWARD_TERMS], direct[REWARD_TERMS];
+            const int32_t *units, *units2;
+            const uint8_t *fades;
+            int32_t k = env_out_units(p.env, &units, &fades);
+            assert_int_equal(env_replay(p.other, &job, actions, n, NULL, again, terms), BS_OK);
+            assert_int_equal(env_out_units(p.other, &units2, NULL), k);
+            assert_memory_equal(units, units2, sizeof *units * (size_t)k);
+            assert_memory_equal(rewards, again, sizeof *again * (size_t)n);
+            env_score(p.es, &job, units, fades, k, direct);
+            for (int t = 0; t < REWARD_TERMS; t++)
+                assert_float_equal(terms[t], direct[t],
+                                   1e-3 + 1e-4 * (direct[t] < 0 ? -direct[t] : direct[t]));
+        }
+        play_close(&p);
+    }
+    assert_true(refused < 20 * played + 200);
+    print_message("%lld episodes, %lld jobs refused\n", (long long)played, (long long)refused);
+}
+
+static void stays_inside_the_window_from_every_state(void **state) {
+    (void)state;
+    play_many(false, sequences(2000));
+}
+
+static void meets_every_constraint_it_accepts(void **state) {
+    (void)state;
+    play_many(true, sequences(2000));
+}
+
+static void mask_says_what_step_accepts(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        Play p = play_open(seed);
+        Rng r = rng_at(seed, 3);
+        Job job = random_job(p.song, &r, seed % 2);
+        if (env_reset(p.env, &job) != BS_OK) {
+            play_close(&p);
+            continue;
+        }
+        for (int n = 0; !env_done(p.env) && n < 40; n++) {
+            uint8_t mask[ENV_ACTIONS];
+            Status st;
+            int legal = env_legal(p.env, mask), accepted = 0;
+            for (int a = 0; a < ENV_ACTIONS; a++) {
+                env_copy(p.other, p.env);
+                env_step(p.other, a, NULL, &st);
+                assert_int_equal(st == BS_OK, mask[a]);
+                accepted += st == BS_OK;
+            }
+            assert_int_equal(accepted, legal);
+            env_step(p.env, random_action(mask, &r, 0), NULL, &st);
+        }
+        play_close(&p);
+    }
+}
+
+static void parse_many(bool constrained, int64_t n_edits) {
+    int64_t parsed_edits = 0, shorter = 0;
+    for (uint64_t seed = 1; parsed_edits < n_edits; seed++) {
+        Play p = play_open(seed + (constrained ? 2000000 : 3000000));
+        Rng r = rng_at(seed, 4);
+        for (int i = 0; i < 20; i++) {
+            Job job = random_job(p.song, &r, constrained);
+            int32_t n = play_episode(&p, &job, &r, false), m;
+            if (n < 0) continue;
+            static int32_t units[ENV_MAX_UNITS];
+            static uint8_t fades[ENV_MAX_UNITS];
+            const int32_t *view;
+            const uint8_t *fade_view;
+            int32_t k = env_out_units(p.env, &view, &fade_view);
+            memcpy(units, view, sizeof *units * (size_t)k);
+            memcpy(fades, fade_view, (size_t)k);
+            Status st = env_parse(p.other, &job, units, fades, k, parsed, ENV_MAX_STEPS, &m);
+            if (st != BS_OK) print_message("seed %llu: %s\n", (unsigned long long)seed, error_text());
+            assert_int_equal(st, BS_OK);
+            assert_int_equal(env_replay(p.other, &job, parsed, m, NULL, NULL, NULL), BS_OK);
+            assert_int_equal(env_out_units(p.other, &view, &fade_view), k);
+            assert_memory_equal(view, units, sizeof *units * (size_t)k);
+            assert_memory_equal(fade_view, fades, (size_t)k);
+            shorter += m <= n;
+            parsed_edits++;
+        }
+        play_close(&p);
+    }
+    print_message("%lld edits parsed, %lld not longer than what was played\n", (long long)parsed_edits,
+                  (long long)shorter);
+    assert_true(shorter * 10 > parsed_edits * 9);
+}
+
+static void replay_of_parse_is_the_edit(void **state) {
+    (void)state;
+    parse_many(false, sequences(1000));
+}
+
+static void replay_of_parse_is_the_edit_under_constraints(void **state) {
+    (void)state;
+    parse_many(true, sequences(1000));
+}
+
+static void replay_names_the_step_that_is_not_legal(void **state) {
+    (void)state;
+    Play p = play_open(5);
+    Rng r = rng_at(5, 5);
+    Job job = random_job(p.song, &r, false);
+    job.lo_samples = p.song->n_samples / 4;
+    job.hi_samples = job.lo_samples + longest_unit(p.song);
+    int32_t n = play_episode(&p, &job, &r, false);
+    assert_true(n > 2);
+    assert_int_equal(env_replay(p.other, &job, actions, n - 1, NULL, NULL, NULL), BS_CORRUPT);
+    actions[1] = ENV_ACTIONS;
+    assert_int_equal(env_replay(p.other, &job, actions, n, NULL, NULL, NULL), BS_CORRUPT);
+    assert_non_null(strstr(error_text(), "step 1"));
+    play_close(&p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stays_inside_the_window_from_every_state),
+        cmocka_unit_test(meets_every_constraint_it_accepts),
+        cmocka_unit_test(mask_says_what_step_accepts),
+        cmocka_unit_test(replay_of_parse_is_the_edit),
+        cmocka_unit_test(replay_of_parse_is_the_edit_under_constraints),
+        cmocka_unit_test(replay_names_the_step_that_is_not_legal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
