@@ -2,29 +2,24 @@
 /* ActorLink: the actor's end of the wire. A link thread keeps HELLO, PING, reconnects (with a fresh look at
  * the rendezvous) and resends results until they are acknowledged; the compute thread only runs groups. */
 #include "common/net/net.h"
-#include "common/protocol/ticket.h"
+#include "common/protocol/actor_protocol.h"
 
 typedef struct ActorLink ActorLink;
 
 typedef struct ActorLinkOptions {
     ReachOptions reach;
-    const char *name;          /* for logs; identity on the wire is random */
-    const char *cache_folder;  /* the host's blob cache */
-    uint32_t slots;            /* groups wanted at a time (one runs, the rest wait): 2 */
-    int64_t give_up_ms;        /* no learner for so long: BS_CLOSED; < 0: never */
+    const char *name;         /* for logs; identity on the wire is random */
+    const char *cache_folder; /* the host's blob cache */
+    uint32_t slots;           /* groups wanted at a time (one runs, the rest wait): 2 */
+    int64_t give_up_ms;       /* no learner for so long: BS_CLOSED; < 0: never */
+    uint32_t env_version;     /* compared with the learner's; 0: not compared */
 } ActorLinkOptions;
 
 Status actor_link_open(ActorLink **out, Net *net, const ActorLinkOptions *o);
 void actor_link_close(ActorLink *link); /* BYE */
 
-/* A group to run: n tickets of one Song and kind, and the weights to act with: the newest the actor holds
- * that the tickets allow (fetched and verified already, in the cache under weights.hash), or zero. */
-typedef struct ActorWork {
-    uint32_t n;
-    Ticket tickets[TICKET_GROUP];
-    WeightsId weights;
-} ActorWork;
-/* BS_TIMEOUT; BS_CLOSED when the learner ended the run or give_up_ms passed. */
+/* The next group to run (ActorWork: common/protocol/actor_protocol.h). Calling it says that the last one is
+ * finished or given up. BS_TIMEOUT; BS_CLOSED when the learner ended the run or give_up_ms passed. */
 Status actor_link_next(ActorLink *link, ActorWork *out, int timeout_ms);
 /* The welcome text of the learner now connected; valid until the next actor_link_next. */
 const char *actor_link_welcome(ActorLink *link);

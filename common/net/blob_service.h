@@ -16,13 +16,15 @@ typedef struct SongListing {
 typedef struct BlobHandlers {
     void *context;
     /* FEATURIZE path (relative to a root the server knows). Runs on a worker thread; progress 0..1. */
-    Status (*featurize)(void *context, const char *path, void (*progress)(void *token, double share), void *token, Hash *song);
+    Status (*featurize)(void *context, const char *path, void (*progress)(void *token, double share),
+                        void *token, Hash *song);
     /* LIST: malloc'ed array. */
     Status (*list)(void *context, SongListing **rows, size_t *n_rows);
 } BlobHandlers;
 
 typedef struct BlobServer BlobServer;
-Status blob_serve(BlobServer **out, Net *net, const ListenOptions *listen, const char *role, Cache *blobs, const BlobHandlers *handlers);
+Status blob_serve(BlobServer **out, Net *net, const ListenOptions *listen, const char *role, Cache *blobs,
+                  const BlobHandlers *handlers);
 void blob_serve_stop(BlobServer *server);
 
 typedef struct BlobClient BlobClient; /* one thread */
@@ -30,5 +32,6 @@ Status blob_client_open(BlobClient **out, Net *net, const ReachOptions *reach);
 void blob_client_close(BlobClient *client);
 /* Into `cache`, through its claim, verified. Coalesced with other processes of the host. */
 Status blob_fetch(BlobClient *client, const Hash *hash, Cache *cache, int timeout_ms);
-Status blob_featurize(BlobClient *client, const char *path, void (*progress)(void *context, double share), void *context, Hash *song, int timeout_ms);
+Status blob_featurize(BlobClient *client, const char *path, void (*progress)(void *context, double share),
+                      void *context, Hash *song, int timeout_ms);
 Status blob_list(BlobClient *client, SongListing **rows, size_t *n_rows, int timeout_ms);

@@ -14,10 +14,10 @@ void net_close(Net *net);
 enum { ENDPOINT_BYTES = 256 };
 
 typedef struct Rendezvous {
-    char role[32];                       /* "learner", "featurizer" */
-    char local[ENDPOINT_BYTES];          /* ipc:// endpoint, "" when there is none */
-    char remote[ENDPOINT_BYTES];         /* tcp:// endpoint, "" when there is none */
-    char server_key[48];                 /* Z85 CURVE public key, "" without encryption */
+    char role[32];               /* "learner", "featurizer" */
+    char local[ENDPOINT_BYTES];  /* ipc:// endpoint, "" when there is none */
+    char remote[ENDPOINT_BYTES]; /* tcp:// endpoint, "" when there is none */
+    char server_key[48];         /* Z85 CURVE public key, "" without encryption */
     char host[128];
     uint64_t epoch;
 } Rendezvous;

@@ -1,0 +1,241 @@
+// needs: common/net common/host common/song
+/* The links over real sockets: a learner in this process, actors as processes of their own (this program
+ * again, "actor FOLDER SPEED"), with a policy that is a pure function of the ticket. */
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/core/rng.h"
+#include "common/host/clock.h"
+#include "common/host/log.h"
+#include "common/net/actor_link.h"
+#include "common/net/learner_link.h"
+
+enum { BATCH = 32, KIND_NET = 0, KIND_PLAN = 5 };
+
+static char folder[256];
+
+static void path_in(char out[PATH_BYTES], const char *name) {
+    snprintf(out, PATH_BYTES, "%s/%s", folder, name);
+}
+
+/* ---- the policy: weights are one number, and it shows in every log-probability ---- */
+
+static void fake_episode(const Ticket *t, const void *weights, size_t n_bytes, Result *r) {
+    Rng rng = rng_at(t->seed, n_bytes ? hash_quick(weights, n_bytes) : 0);
+    *r = (Result){.epoch = t->epoch, .id = t->id, .n_steps = 8 + (int32_t)rng_below(&rng, 56)};
+    r->actions = malloc((size_t)r->n_steps);
+    r->log_probs = malloc((size_t)r->n_steps * sizeof(float));
+    for (int32_t i = 0; i < r->n_steps; i++) {
+        r->actions[i] = (uint8_t)rng_below(&rng, 200);
+        r->log_probs[i] = -rng_f32(&rng);
+    }
+}
+
+static int actor_main(const char *at, const char *speed) {
+    Net *net = NULL;
+    ActorLink *link = NULL;
+    ActorLinkOptions o = {.name = "test", .slots = 2, .give_up_ms = 20000};
+    ActorWork work;
+    snprintf(folder, sizeof folder, "%s", at);
+    path_in(o.reach.rendezvous, "rendezvous");
+    char cache[PATH_BYTES], name[32];
+    path_in(cache, "actor-cache");
+    o.cache_folder = cache;
+    snprintf(name, sizeof name, "test-%d", (int)getpid());
+    o.name = name;
+    if (net_open(&net) != BS_OK || actor_link_open(&link, net, &o) != BS_OK) return 2;
+    int pause_ms = atoi(speed);
+    for (;;) {
+        Status st = actor_link_next(link, &work, 1000);
+        if (st == BS_TIMEOUT) continue;
+        if (st != BS_OK) break;
+        FileMap map = {0};
+        bool needs = !hash_is_zero(&work.weights.hash);
+        if (needs && actor_link_blob(link, &work.weights.hash, &map, 5000) != BS_OK) return 3;
+        for (uint32_t i = 0; i < work.n; i++) {
+            Result r;
+            if (!actor_link_progress(link, work.tickets[0].id, (int64_t)i * 8)) break;
+            if (pause_ms) clock_sleep_ms(pause_ms);
+            fake_episode(&work.tickets[i], map.bytes, map.n_bytes, &r);
+            r.weights = work.weights;
+            actor_link_result(link, &r);
+        }
+        if (needs) file_unmap(&map);
+    }
+    bool ended = strstr(error_text(), "ended the run") != NULL;
+    actor_link_close(link);
+    net_close(net);
+    return ended ? 0 : 4;
+}
+
+static pid_t start_actor(const char *speed) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/proc/self/exe", "test_net_link", "actor", folder, speed, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static int wait_for(pid_t pid) {
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* ---- the learner ---- */
+
+static void make(void *context, uint64_t id, Ticket *out) {
+    (void)context;
+    out->seed = rng_mix(7, id);
+    out->song.bytes[0] = (uint8_t)(id / TICKET_GROUP);
+    out->kind = KIND_NET;
+    out->job.lo_samples = 1000;
+    out->job.hi_samples = 2000 + (int64_t)(id % TICKET_GROUP / 4);
+    out->job.start_unit = out->job.end_unit = -1;
+}
+static bool needs_weights(uint8_t kind) { return kind == KIND_NET; }
+
+typedef struct Side {
+    Net *net;
+    Cache *cache;
+    LearnerLink *link;
+    char cache_folder[PATH_BYTES];
+    uint64_t epoch;
+} Side;
+
+static void learner_start(Side *s, RunMode mode, uint32_t max_lag, uint64_t last_update, uint64_t epoch,
+                          const ByteWriter *ledger) {
+    LearnerLinkOptions o = {.mode = mode,
+                            .batch = BATCH,
+                            .group = TICKET_GROUP,
+                            .max_lag = max_lag,
+                            .last_update = last_update,
+                            .epoch = epoch,
+                            .check_one_in = 4,
+                            .make = make,
+                            .needs_weights = needs_weights,
+                            .welcome = "hello"};
+    memset(s, 0, sizeof *s);
+    s->epoch = epoch;
+    path_in(o.listen.rendezvous, "rendezvous");
+    path_in(s->cache_folder, "learner-cache");
+    o.cache_folder = s->cache_folder;
+    assert_int_equal(net_open(&s->net), BS_OK);
+    assert_int_equal(cache_open(&s->cache, s->cache_folder), BS_OK);
+    assert_int_equal(
+        learner_link_open(&s->link, s->net, &o, ledger ? ledger->bytes : NULL, ledger ? ledger->n_bytes : 0),
+        BS_OK);
+}
+
+static void learner_stop(Side *s) {
+    learner_link_close(s->link);
+    cache_close(s->cache);
+    net_close(s->net);
+}
+
+static void publish(Side *s, uint64_t version, uint64_t value) {
+    WeightsId w = {.epoch = s->epoch, .version = version};
+    uint64_t blob[64];
+    for (int i = 0; i < 64; i++) blob[i] = rng_mix(value, (uint64_t)i);
+    assert_int_equal(cache_put(s->cache, blob, sizeof blob, &w.hash), BS_OK);
+    assert_int_equal(learner_link_publish(s->link, &w), BS_OK);
+}
+
+static void check_counters(Side *s, TicketCounters *c) {
+    ByteWriter w;
+    char why[512];
+    bytes_init(&w, 1 << 20);
+    assert_int_equal(learner_link_snapshot(s->link, &w), BS_OK); /* also: all commands so far are done */
+    bytes_drop(&w);
+    learner_link_counters(s->link, c);
+    assert_true(counters_close(c, why, sizeof why));
+}
+
+/* The replay: the ticket run again with the weights it names must give the same bytes. */
+static void check_delivery(Side *s, const Delivery *d) {
+    FileMap map;
+    Result again;
+    assert_false(d->result.failed);
+    assert_int_equal(cache_map(s->cache, &d->result.weights.hash, &map), BS_OK);
+    fake_episode(&d->ticket, map.bytes, map.n_bytes, &again);
+    file_unmap(&map);
+    assert_int_equal(again.n_steps, d->result.n_steps);
+    assert_memory_equal(again.actions, d->result.actions, (size_t)again.n_steps);
+    assert_memory_equal(again.log_probs, d->result.log_probs, (size_t)again.n_steps * sizeof(float));
+    result_drop(&again);
+}
+
+/* One update: a batch of results in, trained, the next version out. In lockstep exactly the update's ids. */
+static void update(Side *s, uint64_t u, RunMode mode) {
+    uint64_t ids[BATCH];
+    static Delivery early[4 * BATCH]; /* lockstep: results of the next update may come first */
+    static uint32_t n_early;
+    uint32_t n = 0;
+    if (u == 0 || mode == RUN_ASYNC) n_early = 0;
+    while (n < BATCH) {
+        Delivery d;
+        Status st = BS_NOT_FOUND;
+        for (uint32_t i = 0; i < n_early; i++) {
+            if (early[i].ticket.id / BATCH != u) continue;
+            d = early[i];
+            early[i] = early[--n_early];
+            st = BS_OK;
+            break;
+        }
+        if (st != BS_OK) {
+            st = learner_link_take(s->link, &d, 15000);
+            assert_int_equal(st, BS_OK);
+            check_delivery(s, &d);
+            result_drop(&d.result);
+            assert_int_equal(d.result.weights.epoch, s->epoch);
+            assert_int_equal(learner_link_verdict(s->link, d.ticket.id, VERDICT_ACCEPT), BS_OK);
+        }
+        if (mode == RUN_LOCKSTEP && d.ticket.id / BATCH != u) {
+            early[n_early++] = d;
+            continue;
+        }
+        if (mode == RUN_LOCKSTEP) assert_int_equal(d.result.weights.version, u ? u - 1 : 0);
+        ids[n++] = d.ticket.id;
+    }
+    assert_int_equal(learner_link_trained(s->link, ids, n, false), BS_OK);
+    publish(s, u + 1, u + 1);
+}
+
+static void results_reach_the_learner_and_both_identities_close(void **state) {
+    (void)state;
+    Side s;
+    TicketCounters c;
+    learner_start(&s, RUN_ASYNC, 2, 10, 1, NULL);
+    pid_t actor = start_actor("0");
+    publish(&s, 0, 0);
+    for (uint64_t u = 0; u < 10; u++) update(&s, u, RUN_ASYNC);
+    check_counters(&s, &c);
+    assert_int_equal(c.trained, 10 * BATCH);
+    assert_true(c.actors == 1);
+    learner_stop(&s);
+    assert_int_equal(wait_for(actor), 0);
+}
+
+int main(int argc, char **argv) {
+    log_open("test", getenv("BANDSAW_LOG") ? LOG_DEBUG : LOG_ERROR);
+    if (argc == 4 && strcmp(argv[1], "actor") == 0) return actor_main(argv[2], argv[3]);
+    snprintf(folder, sizeof folder, "/tmp/bandsaw-link-XXXXXX");
+    if (!mkdtemp(folder)) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(results_reach_the_learner_and_both_identities_close),
+    };
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    dir_remove(folder);
+    return rc;
+}
