@@ -1,0 +1,143 @@
+/* bandsaw eval: policies against each other on recordings whose truth is known. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/audio/mixdown.h"
+#include "common/host/config.h"
+#include "common/host/file.h"
+#include "common/host/progress.h"
+#include "common/report/edit_json.h"
+#include "editor/contest.h"
+#include "editor/eval_table.h"
+#include "editor/verbs.h"
+
+typedef struct Settings {
+#define OPTION(type, field, key, initial, min, max, choices, help) option_##type field;
+#include "editor/eval.def"
+#undef OPTION
+} Settings;
+
+static const Option options[] = {
+#define OPTION(...) OPTION_ENTRY(Settings, __VA_ARGS__)
+#include "editor/eval.def"
+#undef OPTION
+};
+
+static const ConfigTable table = {
+    .program = "bandsaw-editor",
+    .usage = "bandsaw eval DATA [--policies LIST] [options]",
+    .about = "Lets policies edit every featurized recording of DATA that has a truth file (NAME_raw.wav with "
+             "NAME.truth.json), and prints how the judge and the dense reward see the results.",
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+};
+
+static void on_session(void *context, int32_t n_done, const char *name) {
+    progress_at(context, n_done, name);
+}
+
+/* The last row with weights, else the last policy. */
+static int32_t row_to_render(const Contest *c) {
+    int32_t best = -1;
+    for (int32_t r = 0; r < c->n_rows; r++)
+        if (c->rows[r].kind == ROW_POLICY && (best < 0 || c->rows[r].weights || !c->rows[best].weights))
+            best = r;
+    return best;
+}
+
+static Status render_edit(const char *data, const char *folder, const Contest *c, int32_t row,
+                          const Edit *edit, const Song *song, int32_t pair) {
+    Status st = BS_OK;
+    AudioReader *reader = NULL;
+    AudioWriter *writer = NULL;
+    MixPlan plan = {0};
+    char raw[SONG_MAX_SOURCES][PATH_BYTES], base[PATH_BYTES], notes_path[PATH_BYTES];
+    char song_path[PATH_BYTES];
+    const char *paths[SONG_MAX_SOURCES];
+    for (int32_t i = 0; i < song->n_sources; i++) {
+        TRY(path_join(raw[i], data, song->sources[i].name));
+        paths[i] = raw[i];
+    }
+    TRY(dir_make(folder, 0777));
+    TRY(path_join(base, folder, c->sessions[c->pairs[pair].session].name));
+    snprintf(song_path, sizeof song_path, "%.4000s.song.flac", base);
+    snprintf(notes_path, sizeof notes_path, "%.4000s.song.flac.json", base);
+    TRY(audio_open(&reader, paths, song->n_sources));
+    const AudioInfo info = audio_info(reader);
+    TRY(mix_plan(&plan, edit, reader, NULL, NULL));
+    TRY(audio_create(&writer, song_path, info.sample_rate_hz, info.n_channels, info.bits == 16 ? 16 : 24));
+    TRY(mix_render(&plan, edit, reader, writer, NULL, NULL));
+    st = audio_finish(writer);
+    writer = NULL;
+    if (st != BS_OK) goto out;
+    TRY(edit_json_write(notes_path, edit,
+                        &(EditNotes){.sources = paths,
+                                     .n_sources = song->n_sources,
+                                     .policy = c->rows[row].name,
+                                     .job = &c->pairs[pair].job,
+                                     .lead_in_samples = plan.lead_in_samples}));
+    printf("\n%s: %s of %s, judged %.2f\n", song_path, c->rows[row].name,
+           c->sessions[c->pairs[pair].session].name, (double)c->cells[pair * c->n_rows + row].judge);
+out:
+    audio_abandon(writer);
+    audio_close(reader);
+    mix_plan_drop(&plan);
+    return st;
+}
+
+/* The best edit of the first recording by the row that matters most. */
+static Status render_best(const char *data, const char *folder, const Contest *c) {
+    Status st = BS_OK;
+    Edit edit;
+    Song *song = NULL;
+    int32_t pair = 0;
+    const int32_t row = row_to_render(c);
+    edit_init(&edit);
+    if (row < 0) return fail(BS_INVALID, "--render: no row is a policy");
+    for (int32_t k = 1; k < c->jobs_per_song; k++)
+        if (c->cells[k * c->n_rows + row].judge > c->cells[pair * c->n_rows + row].judge) pair = k;
+    TRY(contest_edit(c, data, pair, row, &edit, &song));
+    TRY(render_edit(data, folder, c, row, &edit, song, pair));
+out:
+    edit_drop(&edit);
+    song_free(song);
+    return st;
+}
+
+static Status print_table(const Contest *c, const char *path) {
+    ByteWriter text;
+    bytes_init(&text, 1 << 20);
+    Status st = table_print(c, &text);
+    if (st == BS_OK) fwrite(text.bytes, 1, text.n_bytes, stdout);
+    if (st == BS_OK && path[0]) st = file_replace(path, text.bytes, text.n_bytes);
+    bytes_drop(&text);
+    return st;
+}
+
+Status verb_eval(int argc, char **argv) {
+    Status st = BS_OK;
+    Settings set;
+    Contest contest = {0};
+    Progress bar;
+    const char *data = NULL;
+    int n_data = 0;
+    bool help = false;
+    TRY(config_parse(&table, &set, argc, argv, &data, 1, &n_data, &help));
+    if (help) return BS_OK;
+    if (!n_data) return fail(BS_INVALID, "no DATA folder given; usage: %s", table.usage);
+    contest.jobs_per_song = (int32_t)set.jobs_per_song;
+    contest.n_seeds = (int32_t)set.seeds;
+    contest.seed = (uint64_t)set.seed;
+    TRY(rows_parse(set.policies, contest.rows, &contest.n_rows));
+    TRY(contest_open(&contest, data, (int32_t)set.songs));
+    if (!set.quiet) progress_start(&bar, "evaluating", contest.n_sessions);
+    TRY(contest_run(&contest, data, (int32_t)set.threads, set.quiet ? NULL : on_session, &bar));
+    if (!set.quiet) progress_end(&bar, "");
+    TRY(print_table(&contest, set.out));
+    if (set.json[0]) TRY(table_write_json(&contest, set.json));
+    if (set.render[0]) TRY(render_best(data, set.render, &contest));
+out:
+    contest_drop(&contest);
+    return st;
+}
