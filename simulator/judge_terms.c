@@ -1,5 +1,6 @@
-/* Takes differ a few percent in tempo, so a window in samples allows a range of beats: what a song may miss
- * is counted with the slowest beat, what it may repeat with the fastest. */
+/* A window that holds the form once lets nothing be missed or repeated. In a shorter one as much may be
+ * missed, in a longer one as much repeated, as its edges allow; takes differ a few percent in tempo, so what
+ * may be missed is counted with the slowest beat, what may be repeated with the fastest. */
 #include "simulator/judge_terms.h"
 
 static const double TEMPO_SPREAD = 1.06;
@@ -54,8 +55,10 @@ FormBudget form_budget(const Truth *t, const float *best, int64_t lo_samples, in
     double beat = truth_beat_samples(t);
     double least = (double)lo_samples / (beat * TEMPO_SPREAD),
            most = (double)hi_samples * TEMPO_SPREAD / beat;
-    if (least < budget.n_form) budget.may_miss = (int32_t)(budget.n_form - least) + 1;
-    if (most > budget.n_form)
+    double form = budget.n_form * beat;
+    if ((double)hi_samples < form && least < budget.n_form)
+        budget.may_miss = (int32_t)(budget.n_form - least) + 1;
+    if ((double)lo_samples > form && most > budget.n_form)
         budget.may_repeat = most > 1e9 ? 1000000000 : (int32_t)(most - budget.n_form) + 1;
     return budget;
 }

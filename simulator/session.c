@@ -346,18 +346,35 @@ out:
     return st;
 }
 
-Status session_make(Session *out, const char *name, uint64_t seed, double length_s) {
-    *out = (Session){0};
+static Status draw_plan(Plan **out, uint64_t seed, double length_s) {
     if (!(length_s >= 20 && length_s <= 1800))
         return fail(BS_INVALID, "a session of %g s; 20 to 1800 are allowed", length_s);
     Plan *p = calloc(1, sizeof *p);
     if (!p) return fail(BS_NOMEM, "no memory for a session");
-    Status st = BS_OK;
     Rng r = rng_at(seed, 0x73657373696f6e);
     tune_compose(&p->tune, seed, length_s * rng_between(&r, 0.28, 0.38));
     room_draw(&p->room, seed);
     draw_takes(p, &r, length_s);
     draw_pauses(p, &r);
+    *out = p;
+    return BS_OK;
+}
+
+Status session_truth(Truth **out, const char *name, uint64_t seed, double length_s) {
+    *out = NULL;
+    Plan *p;
+    Status st = draw_plan(&p, seed, length_s);
+    if (st != BS_OK) return st;
+    st = write_truth(p, name, seed, out);
+    free(p);
+    return st;
+}
+
+Status session_make(Session *out, const char *name, uint64_t seed, double length_s) {
+    *out = (Session){0};
+    Plan *p;
+    Status st = draw_plan(&p, seed, length_s);
+    if (st != BS_OK) return st;
     TRY(render(p, out, seed));
     TRY(write_truth(p, name, seed, &out->truth));
 out:
