@@ -92,9 +92,8 @@ static bool meets_constraints(const Env *e, const Append *x) {
     return !plan->job.no_reorder || keeps_order(e, x, last, final);
 }
 
-bool append_fits(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then) {
+bool append_fits_all(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then) {
     const EnvSong *es = e->es;
-    if (b > es->n || e->never_sum[b] != e->never_sum[a]) return false;
     Append x = {a, b, times, then, (b - a) * times, span_samples(es, a, b) * times};
     if (then >= 0) {
         if (unit_never(e, then)) return false;

@@ -121,16 +121,15 @@ static float form_step(const EnvSong *es, int32_t last_slotted, int32_t v) {
     return clip2((float)(es->units[v].pos / meter - from / meter) / 16);
 }
 
-/* What a target looks like from `last` (-1: start of the edit), without what depends on the episode. */
-void target_features(const EnvSong *es, int32_t last, int32_t v, float *row) {
+/* What a target looks like from `last` (-1: start of the edit) over seam `s`, without what depends on the
+ * episode. */
+void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float *row) {
     const EnvUnit *x = &es->units[v];
-    Seam s = {0};
-    if (last >= 0) s = seam_of(es, last, v);
     row[OBS_TARGET_THERE] = 1;
-    row[OBS_TARGET_TRANSITION] = last >= 0 && v != last + 1 ? seam_transition(&s, FADE_SHORT) : 0;
-    row[OBS_TARGET_TEMPO] = s.tempo;
-    row[OBS_TARGET_PHRASE] = s.phrase;
-    row[OBS_TARGET_PHASE] = s.phase == 0;
+    row[OBS_TARGET_TRANSITION] = last >= 0 && v != last + 1 ? seam_transition(s, FADE_SHORT) : 0;
+    row[OBS_TARGET_TEMPO] = s->tempo;
+    row[OBS_TARGET_PHRASE] = s->phrase;
+    row[OBS_TARGET_PHASE] = s->phase == 0;
     row[OBS_TARGET_FORM_STEP] = form_step(es, last, v);
     row[OBS_TARGET_SAME_SLOT] =
         last >= 0 && x->pos >= 0 && es->units[last].pos >= 0 && x->pos == es->units[last].pos + 1;
@@ -189,7 +188,9 @@ void menus_make(EnvSong *es) {
         Pick p = {m->target, anchor, 0};
         pick_targets(es, &p);
         for (int i = 0; i < p.n; i++) {
-            target_features(es, anchor - 1, m->target[i], m->features[i]);
+            Seam s = {0};
+            if (anchor > 0) s = seam_of(es, anchor - 1, m->target[i]);
+            target_features(es, anchor - 1, m->target[i], &s, m->features[i]);
             m->fade_room[i] = (uint8_t)fade_room(es, anchor - 1, m->target[i]);
         }
         for (int i = p.n; i < MENU_STATIC; i++) m->target[i] = -1;

@@ -44,7 +44,7 @@ static float form_step(const Env *e, const EnvUnit *u) {
     return clip((float)(u->pos / meter - from / meter) / 16, -2, 2);
 }
 
-static void observe_here(const Env *e, float *x) {
+static void observe_here(const Env *e, const Seam *s, float *x) {
     const EnvSong *es = e->es;
     int32_t p = e->now.playhead, last = e->now.last;
     x[OBS_PLAYHEAD_PLACE] = (float)p / (float)es->n;
@@ -52,13 +52,12 @@ static void observe_here(const Env *e, float *x) {
     const EnvUnit *u = &es->units[p];
     x[OBS_IN_TAKE] = u->in_take;
     if (last >= 0 && p != last + 1) {
-        Seam s = seam_of(es, last, p);
-        x[OBS_SEAM_HERE] = seam_transition(&s, e->now.armed);
-        x[OBS_SEAM_HERE + 1] = s.tempo;
-        x[OBS_SEAM_HERE + 2] = s.phrase;
-        x[OBS_SEAM_HERE + 3] = s.phase;
-        x[OBS_SEAM_HERE + 4] = s.chroma;
-        x[OBS_SEAM_HERE + 5] = s.level;
+        x[OBS_SEAM_HERE] = seam_transition(s, e->now.armed);
+        x[OBS_SEAM_HERE + 1] = s->tempo;
+        x[OBS_SEAM_HERE + 2] = s->phrase;
+        x[OBS_SEAM_HERE + 3] = s->phase;
+        x[OBS_SEAM_HERE + 4] = s->chroma;
+        x[OBS_SEAM_HERE + 5] = s->level;
     }
     if (u->pid >= 0) {
         x[OBS_SLOT_TAKES] = clip((float)(es->pid_first[u->pid + 1] - es->pid_first[u->pid]) / 8, 0, 2);
@@ -73,7 +72,7 @@ static void observe_here(const Env *e, float *x) {
     }
 }
 
-static void observe_targets(const Env *e, EnvObs *obs) {
+static void observe_targets(const Env *e, const Seam *here, EnvObs *obs) {
     const EnvSong *es = e->es;
     const EnvNow *now = &e->now;
     int32_t last = now->last;
@@ -88,7 +87,14 @@ static void observe_targets(const Env *e, EnvObs *obs) {
             memset(row, 0, sizeof obs->target_features[i]);
             continue;
         }
-        if (i < MENU_DYNAMIC || last < 0) target_features(es, last, v, row);
+        if (i < MENU_DYNAMIC || last < 0) {
+            Seam s = {0};
+            if (v == now->playhead)
+                s = *here;
+            else if (last >= 0)
+                s = seam_of(es, last, v);
+            target_features(es, last, v, &s, row);
+        }
         row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
         row[OBS_TARGET_RUN_LENGTH] = clip(row[OBS_TARGET_RUN_LENGTH] * e->plan.per_sample, 0, 2);
         row[OBS_TARGET_AHEAD] = v > now->playhead;
@@ -117,15 +123,18 @@ static void observe_pairs(const Env *e, EnvObs *obs) {
 
 void env_observe(const Env *env, EnvObs *obs) {
     int first;
+    int32_t p = env->now.playhead, last = env->now.last;
     BS_ASSERT(!env->now.done);
+    Seam here = {0};
+    if (p < env->es->n && last >= 0) here = seam_of(env->es, last, p);
     obs->playhead = env->now.playhead < env->es->n ? env->now.playhead : -1;
     obs->last_kept = env->now.last;
     obs->last_action = env->now.last_action;
     memset(obs->step, 0, sizeof obs->step);
     observe_window(env, obs->step);
     observe_last(env, obs->step);
-    observe_here(env, obs->step);
-    observe_targets(env, obs);
+    observe_here(env, &here, obs->step);
+    observe_targets(env, &here, obs);
     observe_pairs(env, obs);
     obs->n_legal = legal_scan(env, obs->mask, ENV_ACTIONS + 1, &first);
 }

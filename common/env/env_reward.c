@@ -24,6 +24,8 @@ static inline void add_difference(V8 acc[4], const float *x, const float *y, flo
     }
 }
 
+static inline float lanes(V8 x) { return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7])); }
+
 static inline bool goes_on(const EnvSong *es, int32_t from, int32_t to) {
     return to >= 0 && to < es->n && es->units[to].in_take && es->units[to].take == es->units[from].take;
 }
@@ -56,11 +58,9 @@ static void seam_sound(const EnvSong *es, int32_t a, int32_t b, Seam *s) {
         s->chroma = s->level = 0;
         return;
     }
-    float lane[CONTEXT], chroma = 0, timbre = 0;
-    memcpy(lane, acc, sizeof lane);
-    for (int i = 0; i < SONG_CHROMA; i++) chroma += lane[i];
-    for (int i = CONTEXT_TIMBRE; i < CONTEXT_TIMBRE + SONG_TIMBRE; i++) timbre += lane[i];
-    float share = 1 / weight, level = lane[CONTEXT_LEVEL] * share, m = (chroma + timbre) * share + level;
+    float share = 1 / weight, level = acc[1][CONTEXT_LEVEL - 8] * share;
+    float chroma = lanes(acc[0]) + ((acc[1][0] + acc[1][1]) + (acc[1][2] + acc[1][3]));
+    float m = chroma * share + level + lanes(acc[2] + acc[3]) * share;
     s->sound = m / (m + 4);
     s->chroma = chroma * share / (chroma * share + 4);
     s->level = level / (level + 4);

@@ -162,10 +162,17 @@ int fade_room(const EnvSong *es, int32_t last, int32_t v);
 /* env_menu.c */
 void menus_make(EnvSong *es);
 void menu_update(Env *e);
-void target_features(const EnvSong *es, int32_t last, int32_t v, float *row);
+void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float *row);
 
 /* env_mask.c */
-bool append_fits(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then);
+bool append_fits_all(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then);
+/* May units [a, b) be appended `times` times, and unit `then` after them (-1: none)? */
+static inline bool append_fits(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then) {
+    if (b > e->es->n || e->never_sum[b] != e->never_sum[a]) return false;
+    if (then < 0 && !e->plan.constrained && e->now.n_out + (b - a) * times <= FREE_UNITS)
+        return e->now.length + span_samples(e->es, a, b) * times <= e->plan.hi;
+    return append_fits_all(e, a, b, times, then);
+}
 bool action_legal(const Env *e, int action);
 /* Counts legal actions up to `limit`; fills mask (all ENV_ACTIONS, may be NULL); *first = the first found. */
 int legal_scan(const Env *e, uint8_t *mask, int limit, int *first);
