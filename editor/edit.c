@@ -19,7 +19,7 @@
 #include "editor/verbs.h"
 #include "featurizer/featurize.h"
 
-enum { MAX_POLICY_BYTES = 1 << 30, STEPS = 1000 };
+enum { MAX_POLICY_BYTES = 1 << 30, STEPS = 100 };
 
 typedef struct Settings {
 #define OPTION(type, field, key, initial, min, max, choices, help) option_##type field;
