@@ -33,7 +33,7 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     int32_t n = region.end - region.first;
     double period = 60 * FRAMES_PER_S / bpm;
     int32_t low = (int32_t)floor(period / 1.22), high = (int32_t)ceil(period * 1.22), taus = high - low + 1;
-    if (low < 8 || taus > MAX_TAUS || n < 3 * high) return BS_OK;
+    if (low < 8 || taus > MAX_TAUS || n < high + 2) return BS_OK;
     const double w = 350;
     /* scores of the last `high` frames; the back pointer of every state */
     float *score = arena_alloc(mem, sizeof(float) * (size_t)(high + 1) * (size_t)taus);
@@ -109,8 +109,8 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     for (int32_t t = found[last]; t <= found[first]; t++) all += a[t] / (found[first] - found[last] + 1);
     double clear = (on / all - 2.2) / 2;
     clear = clear < 0 ? 0 : clear > 1 ? 1 : clear;
-    track->confidence = track->n > 3 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;
-    if (track->n < 4) track->n = 0;
+    track->confidence = track->n > 2 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;
+    if (track->n < 3) track->n = 0;
     return BS_OK;
 }
 

@@ -136,28 +136,137 @@ static void judge_regions(TakeMap *map, const Frames *f) {
 }
 
 /* The running median blurs an edge by a quarter of a second: move it to the first and last frames that are
- * themselves loud, and follow the ring-out until it stands no more than 4 dB over the floor. */
-static void sharpen(TakeMap *map, const Frames *f, const float *level, float floor_db) {
+ * themselves loud. */
+static void sharpen(TakeMap *map, const Frames *f) {
     int32_t reach = (int32_t)(0.4 * FRAMES_PER_S);
     for (int32_t r = 0; r < map->n; r++) {
         Region *g = &map->regions[r];
-        int32_t low = r ? map->regions[r - 1].ring_end : 0;
-        int32_t high = r + 1 < map->n ? map->regions[r + 1].first - reach / 2 : f->n;
-        int32_t a = g->first - reach < low ? low : g->first - reach;
+        int32_t low = r ? map->regions[r - 1].end : 0, a = g->first - reach < low ? low : g->first - reach;
         while (a < g->first && f->level_db[a] < map->threshold_db) a++;
         g->first = a;
         int32_t e = g->end;
         while (e > g->first + 1 && f->level_db[e - 1] < map->threshold_db - 3) e--;
         g->end = e;
-        int32_t ring = e, ring_max = e + (int32_t)(6 * FRAMES_PER_S);
-        while (ring < high && ring < ring_max && level[ring] > floor_db + 4 &&
-               f->level_db[ring] > floor_db + 4)
+    }
+}
+
+/* A take rings until it stands no more than 4 dB over the floor, six seconds at most. */
+static void follow_rings(TakeMap *map, const Frames *f, const float *level, float floor_db) {
+    for (int32_t r = 0; r < map->n; r++) {
+        Region *g = &map->regions[r];
+        int32_t high = r + 1 < map->n ? map->regions[r + 1].first : f->n;
+        int32_t ring = g->end, most = ring + (int32_t)(6 * FRAMES_PER_S);
+        while (ring < high && ring < most && level[ring] > floor_db + 4 && f->level_db[ring] > floor_db + 4)
             ring++;
         g->ring_end = ring;
     }
 }
 
+/* Per band, how far the running level falls short of the body of the music, half in dB and half as a share of
+ * the way down to the recording's floor; the mean
+ * of the two emptiest bands, because a full band misses none. Bands that say nothing are left out. */
+static Status measure_fullness(TakeMap *map, const Frames *f, Arena *mem) {
+    float *level[ONSET_BANDS], *sorted = arena_alloc(mem, sizeof(float) * (size_t)f->n);
+    float low[ONSET_BANDS], high[ONSET_BANDS];
+    map->full = arena_alloc(mem, sizeof(float) * (size_t)f->n);
+    if (!sorted || !map->full) return fail(BS_NOMEM, "takes: out of memory");
+    for (int32_t g = 0; g < ONSET_BANDS; g++) {
+        level[g] = arena_alloc(mem, sizeof(float) * (size_t)f->n);
+        if (!level[g]) return fail(BS_NOMEM, "takes: out of memory");
+        running_median(f->band_db[g], f->n, level[g]);
+        memcpy(sorted, level[g], sizeof(float) * (size_t)f->n);
+        low[g] = percentile_of(sorted, f->n, 0.03);
+        int32_t n = 0;
+        for (int32_t r = 0; r < map->n; r++)
+            for (int32_t k = map->regions[r].first; k < map->regions[r].end; k++) sorted[n++] = level[g][k];
+        high[g] = percentile_of(sorted, n, 0.4);
+    }
+    for (int32_t k = 0; k < f->n; k++) {
+        float least[2] = {1, 1};
+        for (int32_t g = 0; g < ONSET_BANDS; g++) {
+            if (high[g] - low[g] < 8) continue;
+            float short_db = high[g] - level[g][k],
+                  v = 1 - 0.5F * short_db / (high[g] - low[g]) - 0.5F * short_db / 24;
+            v = v < 0 ? 0 : v > 1 ? 1 : v;
+            if (v < least[0])
+                least[1] = least[0], least[0] = v;
+            else if (v < least[1])
+                least[1] = v;
+        }
+        map->full[k] = (least[0] + least[1]) / 2;
+    }
+    return BS_OK;
+}
+
+/* The first attack of the band at or before `at`: its bass and drums, so that clicks of a count-in do not
+ * pass. */
+static int32_t first_attack(const Frames *f, int32_t low, int32_t at) {
+    int32_t k = at - (int32_t)(0.45 * FRAMES_PER_S);
+    for (k = k < low ? low : k; k < at; k++)
+        if (f->onset[0][k] + f->onset[1][k] > 0.9F) return k - 4 < low ? low : k - 4;
+    return at - 8 < low ? low : at - 8;
+}
+
+/* Cuts a region where for some time not everybody plays: two states, music or not, with a clipped score so
+ * that it is the length that counts; a change costs, inside a region twice. */
+static Status cut_region(TakeMap *map, const Frames *f, Region r, Region *out, int32_t *n_out, Arena *mem) {
+    const float change = 20, middle = 0.47F, clip = 0.25F;
+    int32_t n = r.end - r.first;
+    uint8_t *from = arena_alloc(mem, 2 * (size_t)n), *state = arena_alloc(mem, (size_t)n + 1);
+    if (!from || !state) return fail(BS_NOMEM, "takes: out of memory");
+    float value[2] = {0, 0};
+    for (int32_t k = 0; k < n; k++) {
+        float e = map->full[r.first + k] - middle, next[2];
+        e = e > clip ? clip : e < -clip ? -clip : e;
+        for (int32_t s = 0; s < 2; s++) {
+            bool turn = k > 0 && value[1 - s] - change > value[s];
+            next[s] = (turn ? value[1 - s] - change : value[s]) + (s ? e : -e);
+            from[2 * k + s] = (uint8_t)(turn ? 1 - s : s);
+        }
+        value[0] = next[0], value[1] = next[1];
+    }
+    uint8_t s = value[1] >= value[0];
+    for (int32_t k = n - 1; k >= 0; k--) {
+        state[k] = s;
+        s = from[2 * k + s];
+    }
+    for (int32_t k = 0; k < n;) {
+        int32_t a = k;
+        while (k < n && state[k] == state[a]) k++;
+        if (!state[a]) continue;
+        bool brief = a > 0 && *n_out && out[*n_out - 1].first >= r.first &&
+                     r.first + a - out[*n_out - 1].end < (int32_t)(1.25 * FRAMES_PER_S);
+        if (brief) { /* somebody rests for a bar */
+            out[*n_out - 1].end = out[*n_out - 1].ring_end = r.first + k;
+            continue;
+        }
+        if (*n_out == TAKES_MAX) break;
+        int32_t low = *n_out && out[*n_out - 1].end > r.first ? out[*n_out - 1].end : r.first;
+        int32_t first = a == 0 ? r.first : first_attack(f, low, r.first + a);
+        out[(*n_out)++] = (Region){first, r.first + k, r.first + k};
+    }
+    return BS_OK;
+}
+
+/* Talk, noodling and count-ins at the edges and between takes that pauses by level did not part. */
+static Status cut_by_fullness(TakeMap *map, const Frames *f, Arena *mem) {
+    Status st = BS_OK;
+    Region *out = arena_alloc(mem, sizeof(Region) * TAKES_MAX);
+    if (!out) return fail(BS_NOMEM, "takes: out of memory");
+    int32_t n_out = 0;
+    for (int32_t r = 0; r < map->n; r++) TRY(cut_region(map, f, map->regions[r], out, &n_out, mem));
+    map->n = 0;
+    for (int32_t r = 0; r < n_out; r++) {
+        double length_s = (out[r].end - out[r].first) / FRAMES_PER_S;
+        if (length_s > 2 || (length_s > 0.7 && mean_of(map->full, out[r].first, out[r].end) > 0.6F))
+            map->regions[map->n++] = out[r];
+    }
+out:
+    return st;
+}
+
 Status takes_find(TakeMap *map, const Frames *f, Arena *mem) {
+    Status st = BS_OK;
     memset(map, 0, sizeof *map);
     float *level = arena_alloc(mem, sizeof(float) * (size_t)f->n);
     float *sorted = arena_alloc(mem, sizeof(float) * (size_t)f->n);
@@ -183,16 +292,18 @@ Status takes_find(TakeMap *map, const Frames *f, Arena *mem) {
     regions_by_level(map, level, f->n);
     bool keep[TAKES_MAX];
     for (int32_t r = 0; r < map->n; r++)
-        keep[r] = map->regions[r].end - map->regions[r].first >= (int32_t)(2 * FRAMES_PER_S);
+        keep[r] = map->regions[r].end - map->regions[r].first >= (int32_t)(0.6 * FRAMES_PER_S);
     drop_regions(map, keep);
+    sharpen(map, f);
+    TRY(measure_fullness(map, f, mem));
+    TRY(cut_by_fullness(map, f, mem));
     judge_regions(map, f);
-    if (floor_db > threshold - 6) floor_db = threshold - 6;
-    sharpen(map, f, level, floor_db);
-
+    follow_rings(map, f, level, floor_db < threshold - 6 ? floor_db : threshold - 6);
     for (int32_t k = 0; k < f->n; k++)
         map->music[k] = 0.3F / (1 + expf(-(level[k] - threshold) / 2)); /* loud, but in no take */
     for (int32_t r = 0; r < map->n; r++)
         for (int32_t k = map->regions[r].first; k < map->regions[r].end; k++)
             map->music[k] = 0.5F + 0.5F / (1 + expf(-(level[k] - threshold) / 2));
-    return BS_OK;
+out:
+    return st;
 }

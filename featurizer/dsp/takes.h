@@ -13,6 +13,7 @@ typedef struct TakeMap {
     int32_t n;
     Region regions[TAKES_MAX];
     float *music; /* [frames] likelihood 0..1 that a take is sounding */
+    float *full;  /* [frames] 0..1: how much of the body's spectrum sounds; 1 = everybody plays */
     float loud_db, threshold_db;
 } TakeMap;
 
