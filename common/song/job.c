@@ -1,6 +1,7 @@
 /* Job: window arithmetic, checks and packed bytes. */
 #include "common/song/job.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *const reward_names[REWARD_TERMS] = {"content", "form", "transition", "tempo", "energy", "phrase"};
@@ -39,7 +40,9 @@ Status job_target(Job *job, const Song *song, double target_s, double tolerance_
     if (!(target_s > 0) || !(tolerance_s >= 0)) return fail(BS_INVALID, "job: a target of %g s", target_s);
     int64_t longest = longest_unit(song), room = 4 * music_samples(song, job->tune);
     if (room == 0) return fail(BS_CONFLICT, "no music of a tune was found in this recording");
-    double shortest_s = (double)longest / rate, longest_s = (double)room / rate;
+    /* to tenths inwards: what the refusal names can be asked for as it is printed */
+    double shortest_s = ceil((double)longest / rate * 10) / 10,
+           longest_s = floor((double)room / rate * 10) / 10;
     if (target_s > longest_s)
         return fail(BS_CONFLICT,
                     "a target of %.1f s cannot be met: at most %.1f s can be made of this recording",
