@@ -20,7 +20,7 @@ find common featurizer simulator actor learner editor feedback cli -name '*.[ch]
         state[f] = 2
     }
     BEGIN {
-        libc = " assert.h ctype.h dirent.h dlfcn.h errno.h fcntl.h float.h getopt.h immintrin.h inttypes.h limits.h math.h netdb.h poll.h pthread.h pwd.h sched.h semaphore.h signal.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h termios.h time.h unistd.h arpa/inet.h netinet/in.h netinet/tcp.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statfs.h sys/time.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/vfs.h sys/wait.h linux/magic.h "
+        libc = " assert.h ctype.h dirent.h dlfcn.h errno.h fcntl.h float.h getopt.h immintrin.h inttypes.h limits.h math.h netdb.h nmmintrin.h poll.h pthread.h pwd.h sched.h semaphore.h signal.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h termios.h time.h unistd.h arpa/inet.h netinet/in.h netinet/tcp.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statfs.h sys/time.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/vfs.h sys/wait.h linux/magic.h "
         while ((getline line < layers) > 0) {
             if (line ~ /^#/ || line !~ /:/) continue
             split(line, col, ":"); f = trim(col[1])
