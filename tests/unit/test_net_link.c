@@ -1,11 +1,12 @@
 // needs: common/net common/host common/song
 /* The links over real sockets: a learner in this process, actors as processes of their own (this program
  * again, "actor FOLDER SPEED"), with a policy that is a pure function of the ticket. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <signal.h>
 #include <stdio.h>
