@@ -6,12 +6,13 @@
 #
 # Every folder becomes one static library, built from its *.c files; a main.c
 # is a program. What a program or a test links follows from layers.txt.
-# Options: MODE=release|debug|asan|ubsan|tsan  O=build folder  CC=gcc|clang
+# Options: MODE=release|debug|asan|ubsan|tsan  O=build folder  CC=gcc|clang  V=1 (show commands)
 
 MODE ?= release
 O    ?= build$(if $(filter-out release,$(MODE)),/$(MODE))
 CC   := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX ?= /usr/local
+Q := $(if $(V),,@)# make V=1 shows the commands
 VERSION := $(shell cat VERSION)
 
 PACKAGES := libzmq3-dev libprotobuf-c-dev protobuf-c-compiler libsndfile1-dev libfftw3-dev \
@@ -66,22 +67,24 @@ $(O)/lib/%.a:
 
 $(O)/gen/proto/bandsaw.pb-c.c: proto/bandsaw.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=. --c_out=$(O)/gen $<
+	$(Q)protoc-c --proto_path=. --c_out=$(O)/gen $<
 $(O)/gen/proto/bandsaw.pb-c.h: $(O)/gen/proto/bandsaw.pb-c.c ;
 $(O)/obj/gen/proto/bandsaw.pb-c.o: $(O)/gen/proto/bandsaw.pb-c.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -w -c $< -o $@
+	$(Q)$(CC) $(CFLAGS) -w -c $< -o $@
 $(patsubst %.c,$(O)/obj/%.o,$(wildcard common/net/*.c)): $(O)/gen/proto/bandsaw.pb-c.h
 
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CFLAGS_$(*D)) $(CFLAGS_$*) -MMD -MP -c $< -o $@
+	$(if $(V),,@echo '  cc    $<')
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # $(1) = output, $(2) = object, $(3) = folders wanted
 define link_rule
 $(1): $(2) $(foreach d,$(call have,$(call reach,$(3))),$(call lib,$(d)))
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS) $(4) $(2) -Wl,--start-group $(foreach d,$(call have,$(call reach,$(3))),$(call lib,$(d))) -Wl,--end-group \
+	$$(if $$(V),,@echo '  link  $$@')
+	$$(Q)$$(CC) $(LDFLAGS) $(4) $(2) -Wl,--start-group $(foreach d,$(call have,$(call reach,$(3))),$(call lib,$(d))) -Wl,--end-group \
 	  $$(shell pkg-config --libs $(call pkgs,$(3)) $(5)) -lm -lpthread -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(eval $(call link_rule,$(call bin,$(p)),$(O)/obj/$(p)/main.o,$(p)))))
