@@ -86,7 +86,7 @@ static float seam_vocal(const EnvSong *es, int32_t a, int32_t b) {
 static float seam_tempo(const EnvUnit *a, const EnvUnit *b) {
     if (a->tempo_before <= 0 || b->tempo_after <= 0) return 0;
     float x = maxf(a->tempo_before, b->tempo_after) / minf(a->tempo_before, b->tempo_after) - 1;
-    return x * x / (x * x + 0.05f * 0.05f);
+    return 0.8f * x * x / (x * x + 0.06f * 0.06f);
 }
 
 static float edge_cost(bool phrase, bool bar) { return phrase ? 0 : bar ? 0.35f : 0.6f; }
@@ -117,7 +117,7 @@ Seam seam_of(const EnvSong *es, int32_t a, int32_t b) {
     float vocal = seam_vocal(es, a, b);
     float key = x->take >= 0 && y->take >= 0 ? es->other_key[x->take * es->n_takes + y->take] : 0;
     s.fixed = 0.03f + s.phase + (on ? 0.15f : 0.3f) * vocal + 0.5f * key;
-    s.sound *= on ? 0.5f : 1;
+    s.sound *= on ? 0.4f : 1;
     s.tempo = seam_tempo(x, y);
     s.phrase = (on ? 0.15f : 1) * seam_phrase(es, a, b);
     return s;
@@ -204,7 +204,7 @@ static float end_cost(const EnvSong *es, int32_t before, int32_t u) {
 
 /* ---- the sum ------------------------------------------------------------------------------------- */
 
-static const float START_WEIGHT = 0.15f, END_WEIGHT = 0.25f, TAIL_INSIDE = 2, ENERGY_WEIGHT = 0.5f;
+static const float START_WEIGHT = 0.2f, END_WEIGHT = 0.3f, TAIL_INSIDE = 2, ENERGY_WEIGHT = 0.5f;
 
 float reward_start_cost(const EnvSong *es, int32_t u) { return START_WEIGHT * start_cost(es, u); }
 float reward_end_cost(const EnvSong *es, int32_t before, int32_t u) {

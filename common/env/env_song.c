@@ -229,8 +229,9 @@ static void make_sections(EnvSong *es) {
     }
 }
 
-/* Worth of each unit: music (1 - 2 flaw - 3 regret) - 6 (1 - music), regret = flaw above the best
- * performance of the same beat, and a little for what sticks out of its slot and for a weak take. */
+/* Worth of each unit: music (1 - 2 flaw - 6 max(0, regret - 0.1)) - 6 (1 - music), regret = flaw above the
+ * best performance of the same beat (less is noise), and a little for what sticks out of its slot and for a
+ * weak take. */
 static void make_content(EnvSong *es) {
     const Song *s = es->song;
     for (int32_t u = 0; u < es->n; u++) {
@@ -250,10 +251,10 @@ static void make_content(EnvSong *es) {
         const float *row = s->features ? s->features + (size_t)u * SONG_FEATURES + FEATURE_DEVIATION : NULL;
         for (int i = 0; row && i < 4; i++) deviation += row[i] > 0 ? row[i] / 16 : 0;
         float take_flaw = su->take >= 0 ? s->takes[su->take].flaw : 0;
+        float regret = su->flaw - best > 0.1f ? su->flaw - best - 0.1f : 0;
         float music = su->kind == UNIT_GAP ? 0 : su->music;
         x->content =
-            music * (1 - 2 * su->flaw - 3 * (su->flaw - best) - 0.2f * deviation - 0.2f * take_flaw) -
-            6 * (1 - music);
+            music * (1 - 2 * su->flaw - 6 * regret - 0.2f * deviation - 0.2f * take_flaw) - 6 * (1 - music);
         int32_t end = x->end[SPAN_BAR];
         x->bar_flaw = (float)((es->flaw_sum[end] - es->flaw_sum[u]) / (end - u));
     }

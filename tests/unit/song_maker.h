@@ -177,21 +177,50 @@ static inline float song_made_bar_flaw(const Song *s, int32_t u) {
     return sum / (float)n;
 }
 
-/* The edit a person would make of slots [first, end) of tune 0: each bar from a take that plays it well,
- * staying in the take while it is good. With the tail at the end of the form. Returns the units. */
+/* The edit a person would make of slots [first, end) of tune 0: every bar from a take that plays it well,
+ * with as few changes of take as that allows, and rather between takes of like tempo; with the tail where
+ * it ends a take. Returns the number of units. Dynamic programming over slots and takes. */
+enum { SONG_MADE_MAX_SLOTS = 128, SONG_MADE_MAX_TAKES = 16 };
+
+static inline double song_made_change(const Song *s, int32_t a, int32_t b) {
+    double x = s->units[a].tempo_bpm / s->units[b].tempo_bpm;
+    return 1 + 20 * (x > 1 ? x - 1 : 1 / x - 1);
+}
+
 static inline int32_t song_made_right(const Song *s, int32_t first, int32_t end, int32_t *units,
                                       uint8_t *fades, int32_t max) {
-    int32_t n = 0, take = -1;
-    for (int32_t slot = first; slot < end; slot++) {
-        int32_t best = -1, here = take >= 0 ? song_made_bar(s, take, slot) : -1;
-        for (int32_t t = 0; t < s->n_takes; t++) {
+    static _Thread_local double cost[SONG_MADE_MAX_SLOTS + 1][SONG_MADE_MAX_TAKES];
+    static _Thread_local int8_t from[SONG_MADE_MAX_SLOTS + 1][SONG_MADE_MAX_TAKES];
+    int32_t n_takes = s->n_takes < SONG_MADE_MAX_TAKES ? s->n_takes : SONG_MADE_MAX_TAKES, n = 0;
+    const double never = 1e9;
+    if (end - first > SONG_MADE_MAX_SLOTS || end <= first) return 0;
+    for (int32_t slot = first; slot < end; slot++)
+        for (int32_t t = 0; t < n_takes; t++) {
+            double *c = &cost[slot - first][t];
             int32_t u = s->takes[t].tune == 0 ? song_made_bar(s, t, slot) : -1;
-            if (u >= 0 && (best < 0 || song_made_bar_flaw(s, u) < song_made_bar_flaw(s, best))) best = u;
+            *c = u < 0 ? never : song_made_bar_flaw(s, u) > 0.3f ? 12 : song_made_bar_flaw(s, u);
+            if (u < 0 || slot == first) continue;
+            double best = never;
+            for (int32_t k = 0; k < n_takes; k++) {
+                int32_t v = song_made_bar(s, k, slot - 1);
+                double x = cost[slot - first - 1][k] + (k == t || v < 0 ? 0 : song_made_change(s, v, u));
+                if (x < best) {
+                    best = x;
+                    from[slot - first][t] = (int8_t)k;
+                }
+            }
+            *c += best;
         }
-        if (here >= 0 && song_made_bar_flaw(s, here) < song_made_bar_flaw(s, best) + 0.3f) best = here;
-        if (best < 0) continue;
-        take = s->units[best].take;
-        for (int32_t v = best; v < s->n_units && s->units[v].bar == s->units[best].bar && n < max; v++) {
+    int32_t take = 0, path[SONG_MADE_MAX_SLOTS];
+    for (int32_t t = 1; t < n_takes; t++)
+        if (cost[end - first - 1][t] < cost[end - first - 1][take]) take = t;
+    for (int32_t slot = end - 1; slot >= first; slot--) {
+        path[slot - first] = take;
+        take = from[slot - first][take];
+    }
+    for (int32_t slot = first; slot < end; slot++) {
+        int32_t u = song_made_bar(s, path[slot - first], slot);
+        for (int32_t v = u; u >= 0 && v < s->n_units && s->units[v].bar == s->units[u].bar && n < max; v++) {
             fades[n] = 0;
             units[n++] = v;
         }
