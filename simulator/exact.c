@@ -47,7 +47,8 @@ double exact_gain(double db) { return exact_exp2(db * 0.16609640474436813); }
 double exact_hz(double midi) { return 440 * exact_exp2((midi - 69) / 12); }
 
 double exact_normal(Rng *r) {
-    double sum = rng_f64(r) + rng_f64(r) + rng_f64(r) + rng_f64(r);
+    double sum = 0;
+    for (int i = 0; i < 4; i++) sum += rng_f64(r);
     return (sum - 2) * 1.7320508075688772;
 }
 

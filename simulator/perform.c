@@ -85,9 +85,9 @@ static void play_drums(Player *p, int32_t slot, double bar, const TunePattern *p
     for (int32_t i = 0; i < steps; i++) {
         double beat = bar + 0.25 * i;
         if (i >= fill_from) {
-            if (rng_f64(&p->r) < 0.7)
-                hit(p, rng_f64(&p->r) < 0.5 ? DRUM_TOM : DRUM_SNARE, beat,
-                    (float)rng_between(&p->r, 0.4, 0.9), late);
+            float velocity = (float)rng_between(&p->r, 0.4, 0.9);
+            Drum drum = rng_f64(&p->r) < 0.5 ? DRUM_TOM : DRUM_SNARE;
+            if (rng_f64(&p->r) < 0.7) hit(p, drum, beat, velocity, late);
             if (i % 4 == 0) hit(p, DRUM_KICK, beat, 0.8f, late);
             continue;
         }
@@ -221,7 +221,9 @@ void take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times
         double bar = (double)(slot - plan->first_slot) * tune->meter;
         if (first) voicing = (int32_t)rng_below(&p.r, 3);
         p.late_s = 0.7 * p.late_s + 0.003 * exact_normal(&p.r);
-        play_drums(&p, slot, bar, pattern, last && rng_f64(&p.r) < 0.8, first && rng_f64(&p.r) < 0.7);
+        bool fill = last && rng_f64(&p.r) < 0.8;
+        bool crash = first && rng_f64(&p.r) < 0.7;
+        play_drums(&p, slot, bar, pattern, fill, crash);
         play_bass(&p, slot, bar, music, pattern);
         play_chords(&p, slot, bar, music, pattern, voicing);
         play_lead(&p, slot, bar, music, pattern);

@@ -13,16 +13,15 @@ static const int32_t comb_delay[2][COMBS] = {{1116, 1277, 1422, 1617}, {1139, 13
 
 void room_draw(RoomPlan *plan, uint64_t seed) {
     Rng r = rng_at(seed, 0x726f6f6d);
-    *plan = (RoomPlan){
-        .wet = (float)rng_between(&r, 0.02, 0.14),
-        .decay = (float)rng_between(&r, 0.55, 0.8),
-        .noise_db = (float)rng_between(&r, -68, -50),
-        .hum_db = rng_f64(&r) < 0.3 ? (float)rng_between(&r, -66, -54) : -200,
-        .lowpass_hz = (float)rng_between(&r, 7000, 16000),
-        .level_db = (float)rng_between(&r, -19, -14),
-        .mono = rng_f64(&r) < 0.2,
-        .seed = seed,
-    };
+    /* one draw a statement: compilers choose the order inside one */
+    *plan = (RoomPlan){.hum_db = -200, .seed = seed};
+    plan->wet = (float)rng_between(&r, 0.02, 0.14);
+    plan->decay = (float)rng_between(&r, 0.55, 0.8);
+    plan->noise_db = (float)rng_between(&r, -68, -50);
+    if (rng_f64(&r) < 0.3) plan->hum_db = (float)rng_between(&r, -66, -54);
+    plan->lowpass_hz = (float)rng_between(&r, 7000, 16000);
+    plan->level_db = (float)rng_between(&r, -19, -14);
+    plan->mono = rng_f64(&r) < 0.2;
 }
 
 static void reverberate(const RoomPlan *plan, float *x, int64_t n, const int32_t delay[COMBS],

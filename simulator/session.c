@@ -42,10 +42,12 @@ static void draw_flaws(TakePlan *take, Rng *r, bool broken) {
     int32_t bars = take->end_slot - take->first_slot;
     int32_t n = rng_f64(r) < 0.05 ? 0 : 1 + (int32_t)rng_below(r, (uint32_t)(1 + bars / 4));
     if (bars < 4) n = 0;
-    for (int32_t i = 0; i < n; i++)
-        add_flaw(take, (FlawKind)rng_below(r, FLAW_BREAKDOWN),
-                 take->first_slot + (int32_t)rng_below(r, (uint32_t)bars), 1 + (int32_t)rng_below(r, 2),
-                 rng_between(r, 0.25, 1));
+    for (int32_t i = 0; i < n; i++) {
+        FlawKind kind = (FlawKind)rng_below(r, FLAW_BREAKDOWN);
+        int32_t first = take->first_slot + (int32_t)rng_below(r, (uint32_t)bars);
+        int32_t over = 1 + (int32_t)rng_below(r, 2);
+        add_flaw(take, kind, first, over, rng_between(r, 0.25, 1));
+    }
     if (broken) {
         int32_t over = bars > 3 ? 1 + (int32_t)rng_below(r, 2) : 1;
         add_flaw(take, FLAW_BREAKDOWN, take->end_slot - over, over, rng_between(r, 0.8, 1));
@@ -153,8 +155,10 @@ static void noodle(const Plan *p, const Synth *s, Bus *bus, Rng *r, int64_t at, 
 static void sound_pause(const Plan *p, const Synth *s, Bus *bus, Rng *r, int32_t k, int64_t at) {
     const Pause *pause = &p->pauses[k];
     int64_t gap = samples_of(pause->gap_s), silence = gap / 6;
-    if (pause->talk)
-        synth_talk(s, bus, at + silence, gap - 2 * silence, (float)rng_between(r, 0.1, 0.35), rng_u64(r));
+    if (pause->talk) {
+        float level = (float)rng_between(r, 0.1, 0.35);
+        synth_talk(s, bus, at + silence, gap - 2 * silence, level, rng_u64(r));
+    }
     at += gap;
     if (pause->noodle_s > 0) noodle(p, s, bus, r, at, samples_of(pause->noodle_s));
     at += samples_of(pause->noodle_s);

@@ -139,44 +139,47 @@ static void write_pattern(const Tune *t, TunePattern *p, Rng *r, int32_t label) 
     if (p->chord_beats > t->meter || t->meter % p->chord_beats) p->chord_beats = t->meter;
 }
 
+static const Voice bass_voice = {.partials = {0.8f, 0.25f},
+                                 .attack_s = 0.006f,
+                                 .decay_s = 0.5f,
+                                 .sustain = 0.6f,
+                                 .release_s = 0.03f,
+                                 .gain = 0.42f};
+static const Voice organ_voice = {.partials = {0.5f, 0.35f, 0.15f, 0.2f},
+                                  .cutoff_hz = 4000,
+                                  .attack_s = 0.015f,
+                                  .decay_s = 2,
+                                  .sustain = 0.8f,
+                                  .release_s = 0.06f,
+                                  .gain = 0.13f,
+                                  .pan = -0.3f};
+static const Voice guitar_voice = {.saw = 0.7f,
+                                   .partials = {0.3f},
+                                   .attack_s = 0.004f,
+                                   .decay_s = 0.6f,
+                                   .sustain = 0.35f,
+                                   .release_s = 0.09f,
+                                   .gain = 0.17f,
+                                   .pan = -0.3f};
+static const Voice lead_voice = {.partials = {0.6f, 0.2f, 0.2f},
+                                 .attack_s = 0.012f,
+                                 .decay_s = 0.8f,
+                                 .sustain = 0.7f,
+                                 .release_s = 0.06f,
+                                 .gain = 0.24f,
+                                 .pan = 0.25f};
+
 static void choose_voices(Tune *t, Rng *r) {
-    t->bass = (Voice){.saw = (float)rng_between(r, 0.2, 0.6),
-                      .partials = {0.8f, 0.25f},
-                      .cutoff_hz = (float)rng_between(r, 400, 900),
-                      .attack_s = 0.006f,
-                      .decay_s = 0.5f,
-                      .sustain = 0.6f,
-                      .release_s = 0.03f,
-                      .gain = 0.42f};
-    bool organ = rng_f64(r) < 0.4;
-    t->chords = organ ? (Voice){.partials = {0.5f, 0.35f, 0.15f, 0.2f},
-                                .cutoff_hz = 4000,
-                                .attack_s = 0.015f,
-                                .decay_s = 2,
-                                .sustain = 0.8f,
-                                .release_s = 0.06f,
-                                .gain = 0.13f,
-                                .pan = -0.3f}
-                      : (Voice){.saw = 0.7f,
-                                .partials = {0.3f},
-                                .cutoff_hz = (float)rng_between(r, 1200, 2600),
-                                .attack_s = 0.004f,
-                                .decay_s = 0.6f,
-                                .sustain = 0.35f,
-                                .release_s = 0.09f,
-                                .gain = 0.17f,
-                                .pan = -0.3f};
-    t->lead = (Voice){.saw = (float)rng_between(r, 0.1, 0.8),
-                      .partials = {0.6f, 0.2f, 0.2f},
-                      .cutoff_hz = (float)rng_between(r, 1800, 3500),
-                      .attack_s = 0.012f,
-                      .decay_s = 0.8f,
-                      .sustain = 0.7f,
-                      .release_s = 0.06f,
-                      .vibrato_cents = (float)rng_between(r, 4, 18),
-                      .vibrato_hz = (float)rng_between(r, 4.5, 6.2),
-                      .gain = 0.24f,
-                      .pan = 0.25f};
+    t->bass = bass_voice;
+    t->bass.saw = (float)rng_between(r, 0.2, 0.6);
+    t->bass.cutoff_hz = (float)rng_between(r, 400, 900);
+    t->chords = rng_f64(r) < 0.4 ? organ_voice : guitar_voice;
+    if (t->chords.cutoff_hz == 0) t->chords.cutoff_hz = (float)rng_between(r, 1200, 2600);
+    t->lead = lead_voice;
+    t->lead.saw = (float)rng_between(r, 0.1, 0.8);
+    t->lead.cutoff_hz = (float)rng_between(r, 1800, 3500);
+    t->lead.vibrato_cents = (float)rng_between(r, 4, 18);
+    t->lead.vibrato_hz = (float)rng_between(r, 4.5, 6.2);
     t->kit_tone = (float)rng_f64(r);
 }
 
