@@ -26,7 +26,7 @@ static Status fail_errno(const char *path, const char *doing) {
 
 Status path_join(char out[PATH_BYTES], const char *a, const char *b) {
     size_t n_a = strlen(a), n_b = strlen(b);
-    size_t n_slash = n_a > 0 && a[n_a - 1] != '/';
+    size_t n_slash = n_a > 0 && n_b > 0 && a[n_a - 1] != '/';
     if (n_a + n_slash + n_b >= PATH_BYTES) return fail(BS_TOO_BIG, "%.80s...: path is too long", a);
     memmove(out, a, n_a);
     if (n_slash) out[n_a] = '/';

@@ -8,7 +8,7 @@
 
 enum { PATH_BYTES = 4096 };
 
-/* "a/b" joined into out (PATH_BYTES); BS_TOO_BIG when it does not fit. */
+/* "a/b" joined into out; "a" when b is "". BS_TOO_BIG when it does not fit. */
 Status path_join(char out[PATH_BYTES], const char *a, const char *b);
 const char *path_base(const char *path);      /* view after the last '/' */
 const char *path_extension(const char *path); /* view after the last '.', "" without */

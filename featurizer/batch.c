@@ -1,0 +1,137 @@
+/* Batch: workers take the next recording from a common counter; results wait in order until all are in. */
+#include "featurizer/batch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/host/progress.h"
+#include "featurizer/align/exact.h"
+#include "featurizer/dataset.h"
+#include "featurizer/demos.h"
+#include "featurizer/ingest.h"
+
+enum { MAX_WORKERS = 256 };
+
+typedef struct Outcome {
+    StoreRow row;
+    bool done, known, aligned;
+    Edit edit;
+} Outcome;
+
+typedef struct Batch {
+    Ingest ingest;
+    const DemoFile *demos; /* only read while workers run */
+    const Recording *recordings;
+    Outcome *outcomes;
+    int n;
+    pthread_mutex_t lock; /* of what follows and of stderr */
+    int next, n_done;
+    BatchCounts counts;
+    Progress progress;
+} Batch;
+
+static void complain(Batch *b, const char *text) {
+    fprintf(stderr, "%sbandsaw: %s\n", b->progress.terminal ? "\r\033[K" : "", text);
+}
+
+/* The person's edit beside a recording, unless the file has one of this Song. */
+static void align_pair(Batch *b, const Recording *r, Outcome *o) {
+    char raw[PATH_BYTES], edit[PATH_BYTES];
+    AlignReport report;
+    if (!r->edit[0] || demo_file_has(b->demos, &o->row.song)) return;
+    Status st = path_join(raw, b->ingest.root, r->file);
+    if (st == BS_OK) st = path_join(edit, b->ingest.root, r->edit);
+    if (st == BS_OK) st = align_files(raw, edit, &o->edit, &report);
+    o->aligned = st == BS_OK;
+    if (st == BS_OK) return;
+    pthread_mutex_lock(&b->lock);
+    b->counts.n_refused_pairs++;
+    complain(b, error_text());
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void *work(void *context) {
+    Batch *b = context;
+    for (;;) {
+        pthread_mutex_lock(&b->lock);
+        int i = b->next < b->n ? b->next++ : -1;
+        pthread_mutex_unlock(&b->lock);
+        if (i < 0) return NULL;
+        Outcome *o = &b->outcomes[i];
+        Status st = ingest_file(&b->ingest, b->recordings[i].file, NULL, NULL, &o->row, &o->known);
+        o->done = st == BS_OK;
+        if (o->done) align_pair(b, &b->recordings[i], o);
+        pthread_mutex_lock(&b->lock);
+        if (st != BS_OK) complain(b, error_text());
+        b->counts.n_failed += st != BS_OK;
+        b->counts.n_known += o->done && o->known;
+        b->counts.n_heard += o->done && !o->known;
+        progress_at(&b->progress, ++b->n_done, b->recordings[i].name);
+        pthread_mutex_unlock(&b->lock);
+    }
+}
+
+static int run_workers(Batch *b, int n_wanted) {
+    pthread_t threads[MAX_WORKERS];
+    int n = 0;
+    if (n_wanted > b->n) n_wanted = b->n;
+    if (n_wanted > MAX_WORKERS) n_wanted = MAX_WORKERS;
+    while (n < n_wanted && pthread_create(&threads[n], NULL, work, b) == 0) n++;
+    if (n == 0) work(b); /* no thread to be had: this one does it */
+    for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
+    return n;
+}
+
+Status batch_run(const BatchOptions *options, BatchCounts *counts) {
+    Status st = BS_OK;
+    char folder[PATH_BYTES], path[PATH_BYTES];
+    Recording *recordings = NULL;
+    StoreRow *rows = NULL;
+    size_t n_recordings = 0, n_rows;
+    Store *store = NULL;
+    DemoFile *demos = NULL;
+    Batch b = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    *counts = (BatchCounts){0};
+    TRY(dataset_scan(options->data, &recordings, &n_recordings));
+    TRY(path_join(folder, options->data, ".bandsaw"));
+    TRY(path_join(path, folder, "demos.jsonl"));
+    TRY(store_open(&store, folder, true));
+    if (store_was_rebuilt(store))
+        fprintf(stderr, "bandsaw: %s/store.db was damaged; it was made again from the blobs\n", folder);
+    TRY(store_list(store, &rows, &n_rows));
+    TRY(demo_file_open(&demos, path));
+    b.outcomes = calloc(n_recordings, sizeof *b.outcomes);
+    if (!b.outcomes) TRY(fail(BS_NOMEM, "%s: no memory for %zu recordings", options->data, n_recordings));
+    b.ingest =
+        (Ingest){.store = store, .root = options->data, .force = options->force, .ask_samples = n_rows > 0};
+    b.demos = demos;
+    b.recordings = recordings;
+    b.n = (int)n_recordings;
+    b.counts.n_recordings = b.n;
+
+    progress_start(&b.progress, "featurize", b.n);
+    run_workers(&b, options->n_workers > 0 ? options->n_workers : (int)sysconf(_SC_NPROCESSORS_ONLN));
+    for (int i = 0; i < b.n; i++) {
+        const Outcome *o = &b.outcomes[i];
+        if (!o->aligned || demo_file_has(demos, &o->row.song)) continue;
+        TRY(demo_file_append(demos, &o->row.song, recordings[i].name, &o->edit));
+        b.counts.n_demos++;
+    }
+    char note[128];
+    snprintf(note, sizeof note, "%d heard, %d known, %d failed, %d new demonstrations", b.counts.n_heard,
+             b.counts.n_known, b.counts.n_failed, b.counts.n_demos);
+    progress_end(&b.progress, note);
+    *counts = b.counts;
+out:
+    for (size_t i = 0; b.outcomes && i < n_recordings; i++) edit_drop(&b.outcomes[i].edit);
+    free(b.outcomes);
+    free(rows);
+    free(recordings);
+    demo_file_close(demos);
+    store_close(store);
+    pthread_mutex_destroy(&b.lock);
+    return st;
+}

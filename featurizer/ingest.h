@@ -1,0 +1,16 @@
+#pragma once
+/* Ingest: one recording of a dataset into its store, unless the store knows it: by path, size and time first,
+ * then by its decoded samples. Several threads may ingest into one store. */
+#include "common/store/store.h"
+#include "featurizer/featurize.h"
+
+typedef struct Ingest {
+    Store *store;     /* borrowed */
+    const char *root; /* the dataset's folder */
+    bool force;       /* hear again what is known */
+    bool ask_samples; /* decode first and ask by samples; no use while the index is empty */
+} Ingest;
+
+/* `file` is relative to root. *known (may be NULL): nothing had to be heard. */
+Status ingest_file(const Ingest *ingest, const char *file, FeaturizeProgress progress, void *context,
+                   StoreRow *row, bool *known);
