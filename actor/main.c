@@ -18,7 +18,7 @@
 #include "common/metrics/metrics.h"
 #include "common/net/actor_link.h"
 
-enum { NEXT_MS = 200, BLOB_MS = 60000 };
+enum { NEXT_MS = 200, BLOB_MS = 60000, OVER_S = 5 };
 
 typedef struct Actor {
     Settings settings;
@@ -150,20 +150,35 @@ out:
     return BS_OK;
 }
 
+/* A learner that finished leaves a rendezvous without endpoints, for actors that missed its BYE. They wait a
+ * little: a later learner of the run may be about to write its own. */
+static bool run_over(const Actor *a, double *since_s) {
+    Rendezvous r;
+    bool over = rendezvous_read(a->settings.rendezvous, &r) == BS_OK && !r.local[0] && !r.remote[0];
+    if (!over) *since_s = clock_s();
+    return clock_s() - *since_s > OVER_S;
+}
+
 static Status act(Actor *a) {
     Status st = BS_OK;
+    double not_over_s = clock_s();
     static ActorWork work;
     Result results[TICKET_GROUP];
     while (!stop) {
         double start = clock_s();
         st = actor_link_next(a->link, &work, NEXT_MS);
         metric_add(M_ACTOR_WAIT, clock_s() - start);
-        if (st == BS_TIMEOUT) continue;
+        if (st == BS_TIMEOUT) {
+            if (!run_over(a, &not_over_s)) continue;
+            log_info("end", "the run of this rendezvous is over");
+            return BS_OK;
+        }
         if (st == BS_CLOSED) {
             log_info("end", "%s", error_text());
             return BS_OK;
         }
         TRY(st);
+        not_over_s = clock_s();
         if (run_group(a, &work, results) == BS_CLOSED) continue; /* every ticket of it was cancelled */
         for (uint32_t i = 0; i < work.n; i++) TRY(actor_link_result(a->link, &results[i]));
     }

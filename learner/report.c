@@ -124,7 +124,7 @@ Status learner_report(Learner *l) {
     l->steps_reported = l->env_steps;
     log_info("update",
              "n=%" PRIu64 "/%" PRIu64 " stage=\"%s\" return=%.3f length=%.1f lag=%.2f steps_s=%.0f wait=%.2f "
-                                      "update=%.2f loss=%.3f acc=%.3f kl=%.4f ev=%.2f",
+             "update=%.2f loss=%.3f acc=%.3f kl=%.4f ev=%.2f",
              l->updates, l->total, stage_names[stage], m.total, m.length, m.lag, rate, l->wait_s, l->update_s,
              metric_value(stage_imitates(stage) ? M_IMITATION_LOSS : M_POLICY_LOSS),
              metric_value(M_IMITATION_ACCURACY), metric_value(M_APPROX_KL), l->stats.explained_variance);
