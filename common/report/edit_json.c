@@ -129,18 +129,30 @@ out:
     return st;
 }
 
-Status edit_json_read(Edit *out, const char *path) {
+/* Takes the document. */
+static Status edit_from_json(Edit *out, const char *name, Json *object) {
     Status st = BS_OK;
-    Json *object = NULL;
     int version;
-    edit_init(out);
-    TRY(json_read(&object, path, 0));
     TRY(json_version(object, EDIT_JSON_VERSION, &version));
     if (json_has(object, "song")) TRY(json_get_hash(object, "song", &out->song));
     TRY(json_get_i32(object, "sample_rate", 1000, 1000000, &out->sample_rate_hz));
-    TRY(segments_from_json(out, object, path));
+    TRY(segments_from_json(out, object, name));
 out:
     json_free(object);
     if (st != BS_OK) edit_drop(out);
     return st;
+}
+
+Status edit_json_read(Edit *out, const char *path) {
+    Json *object;
+    edit_init(out);
+    Status st = json_read(&object, path, 0);
+    return st == BS_OK ? edit_from_json(out, path, object) : st;
+}
+
+Status edit_json_parse(Edit *out, const char *name, const void *bytes, size_t n_bytes) {
+    Json *object;
+    edit_init(out);
+    Status st = json_parse(&object, name, bytes, n_bytes);
+    return st == BS_OK ? edit_from_json(out, name, object) : st;
 }

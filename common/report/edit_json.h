@@ -28,3 +28,4 @@ typedef struct EditNotes {
 Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes);
 /* *out is initialised here; edit_drop it. One clear line names the member that is wrong. */
 Status edit_json_read(Edit *out, const char *path);
+Status edit_json_parse(Edit *out, const char *name, const void *bytes, size_t n_bytes);
