@@ -21,6 +21,7 @@ enum {
     TURN_MS = 20,     /* then commands and the clock have their turn */
     WEIGHTS_KEPT = 8, /* older blobs are removed from the cache */
     BYE_LINGER_MS = 500,
+    LOST_MAX = 64,
 };
 
 typedef enum CommandType {
@@ -56,6 +57,8 @@ struct LearnerLink {
     SocketIn in;
     Hash kept[WEIGHTS_KEPT];
     uint32_t n_kept;
+    uint64_t lost[LOST_MAX]; /* peers found gone while sending; told to the state machine after its step */
+    uint32_t n_lost;
     pthread_mutex_t lock;
     TicketCounters counters; /* under lock */
 };
@@ -71,7 +74,8 @@ static void sink(void *context, const LearnerAction *a) {
         }
         Status st = wire_encode(m, &link->out);
         if (st == BS_OK) st = socket_send(link->router, true, a->peer, &link->out);
-        if (st != BS_OK && st != BS_AGAIN) log_warn("send", "%s", error_text());
+        if (st == BS_CLOSED && link->n_lost < LOST_MAX) link->lost[link->n_lost++] = a->peer;
+        if (st != BS_OK && st != BS_AGAIN && st != BS_CLOSED) log_warn("send", "%s", error_text());
     }
     if (a->type == LEARNER_DELIVER) {
         Delivery d = {.ticket = *a->ticket, .result = *a->result};
@@ -87,6 +91,11 @@ static void step(LearnerLink *link, LearnerEvent event) {
     event.now_ms = clock_ms();
     if (learner_protocol_step(&link->protocol, &event, sink, link) != BS_OK)
         log_error("protocol", "%s", error_text());
+    while (link->n_lost) {
+        LearnerEvent lost = {
+            .type = LEARNER_LOST, .now_ms = event.now_ms, .peer = link->lost[--link->n_lost]};
+        (void)learner_protocol_step(&link->protocol, &lost, sink, link);
+    }
 }
 
 static void receive(LearnerLink *link) {

@@ -186,10 +186,10 @@ static void name_of(uint64_t peer, uint8_t name[5]) {
 Status socket_send(void *socket, bool router, uint64_t peer, const WireOut *out) {
     uint8_t name[5];
     name_of(peer, name);
-    if (router && zmq_send(socket, name, sizeof name, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-        return zmq_errno() == EAGAIN || zmq_errno() == EHOSTUNREACH
-                   ? BS_AGAIN
-                   : fail(BS_IO, "net: %s", zmq_strerror(zmq_errno()));
+    if (router && zmq_send(socket, name, sizeof name, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+        if (zmq_errno() == EHOSTUNREACH) return BS_CLOSED;
+        return zmq_errno() == EAGAIN ? BS_AGAIN : fail(BS_IO, "net: %s", zmq_strerror(zmq_errno()));
+    }
     for (int i = 0; i < out->n_frames; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < out->n_frames ? ZMQ_SNDMORE : 0);
         if (zmq_send(socket, out->frames[i].bytes, out->frames[i].n_bytes, flags) < 0)

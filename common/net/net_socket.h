@@ -11,8 +11,8 @@ Status socket_reach(Net *net, const ReachOptions *o, Rendezvous *where, void **s
 /* linger_ms: how long what is queued may still leave. */
 void socket_close(void *socket, int linger_ms);
 
-/* Never waits. To a ROUTER `peer` says who; for a DEALER it is ignored. BS_AGAIN: the peer's queue is full or
- * it is not there. */
+/* Never waits. To a ROUTER `peer` says who; for a DEALER it is ignored. BS_AGAIN: the peer's queue is full;
+ * BS_CLOSED: that peer of a ROUTER is gone. */
 Status socket_send(void *socket, bool router, uint64_t peer, const WireOut *out);
 
 /* BS_AGAIN: nothing there. Other errors: what came was not a message of ours and is gone; go on. */

@@ -52,8 +52,7 @@ static ActorState *free_actor(LearnerProtocol *p, uint16_t avoid, uint64_t maker
     ActorState *best = NULL, *last = NULL;
     for (uint32_t i = 0; i < p->n_actors; i++) {
         ActorState *a = &p->actors[i];
-        if (!a->used || a->replaced || a->n_groups >= a->slots || (maker && a->incarnation == maker))
-            continue;
+        if (!a->used || a->gone || a->n_groups >= a->slots || (maker && a->incarnation == maker)) continue;
         if (i == avoid)
             last = a;
         else if (!best || a->n_groups < best->n_groups)

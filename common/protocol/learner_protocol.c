@@ -301,7 +301,7 @@ static void on_hello(LearnerTurn *t, uint64_t peer, const Hello *h) {
         *a = (ActorState){.used = true, .incarnation = h->incarnation, .progress_ms = t->now_ms};
         for (uint32_t i = 0; i < p->n_actors; i++)
             if (p->actors[i].used && &p->actors[i] != a && p->actors[i].place == h->place)
-                p->actors[i].replaced = true;
+                p->actors[i].gone = true;
         report(t, "actor %s joined", h->name);
     }
     a->peer = peer;
@@ -309,7 +309,7 @@ static void on_hello(LearnerTurn *t, uint64_t peer, const Hello *h) {
     memcpy(a->name, h->name, sizeof a->name);
     a->slots = h->slots < 1 ? 1 : h->slots > SLOTS_MAX ? SLOTS_MAX : h->slots;
     a->heard_ms = a->pinged_ms = t->now_ms;
-    a->replaced = false;
+    a->gone = false;
     a->weights = h->weights;
 
     Welcome *w = &p->out.welcome;
@@ -508,7 +508,7 @@ static void on_tick(LearnerTurn *t) {
         ActorState *a = &p->actors[i];
         if (!a->used) continue;
         int64_t silent_ms = t->now_ms - a->heard_ms;
-        if (silent_ms > SILENT_MS || (a->replaced && silent_ms > REPLACED_MS)) {
+        if (silent_ms > SILENT_MS || (a->gone && silent_ms > GONE_MS)) {
             report(t, "actor %s is silent for %.1f s; %u groups go elsewhere", a->name,
                    (double)silent_ms / 1000, a->n_groups);
             drop_actor(t, a, true, "its actors died");
@@ -533,6 +533,12 @@ static void on_tick(LearnerTurn *t) {
     }
     for (uint32_t i = 0; i < CHECKS_MAX && p->n_checks; i++)
         if (p->checks[i].used && t->now_ms - p->checks[i].since_ms > CHECK_MS) check_forget(p, &p->checks[i]);
+}
+
+/* Its connection is gone. It may be connecting again, so give it a moment. */
+static void on_lost(LearnerTurn *t, uint64_t peer) {
+    ActorState *a = actor_of_peer(t->p, peer);
+    if (a) a->gone = true;
 }
 
 /* Running groups whose weights are now too old to train with. */
@@ -653,7 +659,8 @@ Status learner_protocol_step(LearnerProtocol *p, const LearnerEvent *event, Lear
         on_message(&t, event->peer, event->message);
         break;
     case LEARNER_LOST:
-        break; /* silence decides: the actor may be reconnecting */
+        on_lost(&t, event->peer);
+        break;
     case LEARNER_TICK:
         on_tick(&t);
         break;

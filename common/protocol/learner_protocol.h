@@ -19,10 +19,10 @@ enum {
     STRIKES_MAX = 3,
     PING_MS = 1000,
     SILENT_MS = 5 * PING_MS,
-    STUCK_MS = 60000,   /* no progress for so long */
-    UNHELD_MS = 2500,   /* a group that a PING so late does not name never arrived */
-    REPLACED_MS = 1500, /* silence of an actor whose place another process has taken */
-    CHECK_MS = 120000,  /* a second run that nobody did for so long is given up */
+    STUCK_MS = 60000, /* no progress for so long */
+    UNHELD_MS = 2500, /* a group that a PING so late does not name never arrived */
+    GONE_MS = 1500, /* silence of an actor whose connection is gone, or its place taken by another process */
+    CHECK_MS = 120000, /* a second run that nobody did for so long is given up */
 };
 
 typedef struct LearnerRules {
@@ -51,7 +51,7 @@ typedef struct ActorState {
     uint32_t slots, n_groups, strikes;
     ActorGroup groups[SLOTS_MAX];
     int64_t heard_ms, progress_ms, pinged_ms;
-    bool replaced; /* another process took its place */
+    bool gone; /* its connection is, or another process took its place */
     uint64_t steps, episodes;
     WeightsId weights; /* newest it can act with */
 } ActorState;
@@ -81,7 +81,7 @@ typedef struct LearnerProtocol {
 
 typedef enum LearnerEventType {
     LEARNER_RECEIVE, /* peer, message */
-    LEARNER_LOST,    /* peer cannot be reached */
+    LEARNER_LOST,    /* peer's connection is gone */
     LEARNER_TICK,
     LEARNER_PUBLISH,  /* weights */
     LEARNER_VERDICT,  /* id, verdict */

@@ -25,6 +25,13 @@ enum { BATCH = 32, KIND_NET = 0, KIND_PLAN = 5 };
 
 static char folder[256];
 
+/* Every test has its own, with its own rendezvous and caches. */
+static void fresh_folder(void) {
+    if (folder[0]) dir_remove(folder);
+    snprintf(folder, sizeof folder, "/tmp/bandsaw-link-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+}
+
 static void path_in(char out[PATH_BYTES], const char *name) {
     snprintf(out, PATH_BYTES, "%s/%s", folder, name);
 }
@@ -54,6 +61,7 @@ static int actor_main(const char *at, const char *speed) {
     o.cache_folder = cache;
     snprintf(name, sizeof name, "test-%d", (int)getpid());
     o.name = name;
+    o.env_version = atoi(speed) < 0 ? 8 : 7;
     if (net_open(&net) != BS_OK || actor_link_open(&link, net, &o) != BS_OK) return 2;
     int pause_ms = atoi(speed);
     for (;;) {
@@ -73,10 +81,10 @@ static int actor_main(const char *at, const char *speed) {
         }
         if (needs) file_unmap(&map);
     }
-    bool ended = strstr(error_text(), "ended the run") != NULL;
+    int rc = strstr(error_text(), "ended the run") ? 0 : strstr(error_text(), "environment") ? 5 : 4;
     actor_link_close(link);
     net_close(net);
-    return ended ? 0 : 4;
+    return rc;
 }
 
 static pid_t start_actor(const char *speed) {
@@ -126,6 +134,7 @@ static void learner_start(Side *s, RunMode mode, uint32_t max_lag, uint64_t last
                             .check_one_in = 4,
                             .make = make,
                             .needs_weights = needs_weights,
+                            .env_version = 7,
                             .welcome = "hello"};
     memset(s, 0, sizeof *s);
     s->epoch = epoch;
@@ -178,8 +187,9 @@ static void check_delivery(Side *s, const Delivery *d) {
 }
 
 /* One update: a batch of results in, trained, the next version out. In lockstep exactly the update's ids. */
+static uint64_t trained_ids[BATCH];
+
 static void update(Side *s, uint64_t u, RunMode mode) {
-    uint64_t ids[BATCH];
     static Delivery early[4 * BATCH]; /* lockstep: results of the next update may come first */
     static uint32_t n_early;
     uint32_t n = 0;
@@ -207,9 +217,9 @@ static void update(Side *s, uint64_t u, RunMode mode) {
             continue;
         }
         if (mode == RUN_LOCKSTEP) assert_int_equal(d.result.weights.version, u ? u - 1 : 0);
-        ids[n++] = d.ticket.id;
+        trained_ids[n++] = d.ticket.id;
     }
-    assert_int_equal(learner_link_trained(s->link, ids, n, false), BS_OK);
+    assert_int_equal(learner_link_trained(s->link, trained_ids, n, false), BS_OK);
     publish(s, u + 1, u + 1);
 }
 
@@ -217,6 +227,7 @@ static void results_reach_the_learner_and_both_identities_close(void **state) {
     (void)state;
     Side s;
     TicketCounters c;
+    fresh_folder();
     learner_start(&s, RUN_ASYNC, 2, 10, 1, NULL);
     pid_t actor = start_actor("0");
     publish(&s, 0, 0);
@@ -228,15 +239,158 @@ static void results_reach_the_learner_and_both_identities_close(void **state) {
     assert_int_equal(wait_for(actor), 0);
 }
 
+/* ---- the learner as a process of its own, to be killed: "learner FOLDER EPOCH MODE UPDATES" ----
+ * Its checkpoint is one file: version, the ids trained so far, the ledger. */
+
+typedef struct Checkpoint {
+    uint64_t version, n_trained, trained[4096];
+} Checkpoint;
+
+static void checkpoint_write(Side *s, Checkpoint *c) {
+    ByteWriter w;
+    char path[PATH_BYTES];
+    path_in(path, "checkpoint");
+    bytes_init(&w, 1 << 20);
+    bytes_put(&w, c, sizeof *c);
+    assert_int_equal(learner_link_snapshot(s->link, &w), BS_OK);
+    assert_int_equal(file_replace(path, w.bytes, w.n_bytes), BS_OK);
+    bytes_drop(&w);
+}
+
+static bool checkpoint_read(Checkpoint *c, ByteWriter *ledger) {
+    void *bytes = NULL;
+    size_t n = 0;
+    char path[PATH_BYTES];
+    path_in(path, "checkpoint");
+    if (!file_exists(path) || file_read(path, 1 << 20, &bytes, &n) != BS_OK) return false;
+    memcpy(c, bytes, sizeof *c);
+    if (ledger) bytes_put(ledger, (char *)bytes + sizeof *c, n - sizeof *c);
+    free(bytes);
+    return true;
+}
+
+static char learner_args[3][16]; /* epoch, mode, updates */
+
+static void learner_process(void **state) {
+    (void)state;
+    static Checkpoint c;
+    ByteWriter ledger;
+    Side s;
+    uint64_t epoch = strtoull(learner_args[0], NULL, 10), updates = strtoull(learner_args[2], NULL, 10);
+    RunMode mode = strcmp(learner_args[1], "lockstep") == 0 ? RUN_LOCKSTEP : RUN_ASYNC;
+    bytes_init(&ledger, 1 << 20);
+    bool resumed = checkpoint_read(&c, &ledger);
+    learner_start(&s, mode, 1, updates, epoch, resumed ? &ledger : NULL);
+    if (mode == RUN_LOCKSTEP && c.version) publish(&s, c.version - 1, c.version - 1);
+    publish(&s, c.version, c.version);
+    while (c.version < updates) {
+        update(&s, c.version, mode);
+        memcpy(c.trained + c.n_trained, trained_ids, sizeof trained_ids);
+        c.n_trained += BATCH;
+        c.version++;
+        checkpoint_write(&s, &c);
+    }
+    TicketCounters counters;
+    check_counters(&s, &counters);
+    assert_int_equal(counters.trained, updates * BATCH);
+    bytes_drop(&ledger);
+    learner_stop(&s);
+}
+
+static pid_t start_learner(const char *epoch, const char *mode, const char *updates) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/proc/self/exe", "test_net_link", "learner", folder, epoch, mode, updates, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static void wait_for_version(uint64_t version) {
+    static Checkpoint c;
+    for (int i = 0; i < 1500; i++) {
+        if (checkpoint_read(&c, NULL) && c.version >= version) return;
+        clock_sleep_ms(10);
+    }
+    assert_true(!"the learner gets on");
+}
+
+static void a_killed_learner_resumes_with_a_new_epoch_and_the_same_actors(void **state) {
+    const char *mode = *state;
+    static Checkpoint c;
+    fresh_folder();
+    pid_t actors[3], learner = start_learner("1", mode, "12");
+    for (int i = 0; i < 3; i++) actors[i] = start_actor("1");
+    wait_for_version(3);
+    kill(learner, SIGKILL);
+    assert_int_equal(wait_for(learner), -1);
+    learner = start_learner("2", mode, "12");
+    assert_int_equal(wait_for(learner), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(wait_for(actors[i]), 0); /* told BYE: they lived through it */
+    assert_true(checkpoint_read(&c, NULL));
+    assert_int_equal(c.n_trained, 12 * BATCH);
+    for (uint64_t i = 0; i < c.n_trained; i++)
+        for (uint64_t j = 0; j < i; j++) assert_true(c.trained[i] != c.trained[j]);
+}
+
+static void tickets_of_a_killed_actor_run_elsewhere(void **state) {
+    (void)state;
+    Side s;
+    TicketCounters c;
+    pid_t actors[3];
+    fresh_folder();
+    learner_start(&s, RUN_LOCKSTEP, 1, 8, 1, NULL);
+    for (int i = 0; i < 3; i++) actors[i] = start_actor("5");
+    publish(&s, 0, 0);
+    for (uint64_t u = 0; u < 2; u++) update(&s, u, RUN_LOCKSTEP);
+    kill(actors[1], SIGKILL);
+    double killed_s = clock_s();
+    wait_for(actors[1]);
+    for (uint64_t u = 2; u < 8; u++) update(&s, u, RUN_LOCKSTEP);
+    double took_s = clock_s() - killed_s;
+    print_message("kill -9 of an actor: 6 updates later after %.1f s\n", took_s);
+    assert_true(took_s < 7);
+    check_counters(&s, &c);
+    assert_int_equal(c.trained, 8 * BATCH);
+    assert_int_equal(c.failed, 0);
+    assert_true(c.reissued > 0);
+    assert_int_equal(c.mismatched, 0);
+    assert_true(c.checked > 0); /* one ticket in four ran twice */
+    learner_stop(&s);
+    assert_int_equal(wait_for(actors[0]), 0);
+    assert_int_equal(wait_for(actors[2]), 0);
+}
+
+static void an_actor_with_another_environment_is_refused(void **state) {
+    (void)state;
+    Side s;
+    fresh_folder();
+    learner_start(&s, RUN_ASYNC, 1, 8, 1, NULL);
+    publish(&s, 0, 0);
+    pid_t actor = start_actor("-1");
+    assert_int_equal(wait_for(actor), 5);
+    learner_stop(&s);
+}
+
 int main(int argc, char **argv) {
     log_open("test", getenv("BANDSAW_LOG") ? LOG_DEBUG : LOG_ERROR);
     if (argc == 4 && strcmp(argv[1], "actor") == 0) return actor_main(argv[2], argv[3]);
-    snprintf(folder, sizeof folder, "/tmp/bandsaw-link-XXXXXX");
-    if (!mkdtemp(folder)) return 1;
+    if (argc == 6 && strcmp(argv[1], "learner") == 0) {
+        snprintf(folder, sizeof folder, "%s", argv[2]);
+        for (int i = 0; i < 3; i++) snprintf(learner_args[i], sizeof learner_args[i], "%s", argv[3 + i]);
+        const struct CMUnitTest process[] = {cmocka_unit_test(learner_process)};
+        cmocka_set_message_output(CM_OUTPUT_TAP);
+        return cmocka_run_group_tests(process, NULL, NULL);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_reach_the_learner_and_both_identities_close),
+        cmocka_unit_test(tickets_of_a_killed_actor_run_elsewhere),
+        cmocka_unit_test_prestate(a_killed_learner_resumes_with_a_new_epoch_and_the_same_actors, "async"),
+        cmocka_unit_test_prestate(a_killed_learner_resumes_with_a_new_epoch_and_the_same_actors, "lockstep"),
+        cmocka_unit_test(an_actor_with_another_environment_is_refused),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    dir_remove(folder);
+    if (folder[0]) dir_remove(folder);
     return rc;
 }
