@@ -1,0 +1,283 @@
+// needs: featurizer
+/* Featurizer on folders: what is a recording, what is known already, what demonstrations are written, and
+ * that workers change nothing. The recordings are short and made here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/audio/audio.h"
+#include "common/host/json.h"
+#include "featurizer/align/exact.h"
+#include "featurizer/batch.h"
+#include "featurizer/dataset.h"
+#include "featurizer/demos.h"
+#include "featurizer/describe.h"
+#include "featurizer/featurize.h"
+#include "featurizer/ingest.h"
+#include "featurizer/service.h"
+#include "tests/unit/hear_synth.h"
+
+static char folder[64];
+
+static int make_folder(void **state) {
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/bandsaw-test-data-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+static int remove_folder(void **state) {
+    (void)state;
+    return dir_remove(folder) == BS_OK ? 0 : -1;
+}
+
+static const char *at(const char *name) {
+    static char paths[4][PATH_BYTES];
+    static int next;
+    char *path = paths[next++ % 4];
+    assert_int_equal(path_join(path, folder, name), BS_OK);
+    return path;
+}
+
+/* Twelve bars of four at 120 beats a minute, in 26 seconds. */
+static Synth play(uint64_t seed) {
+    static const int roots[4] = {0, 9, 5, 7};
+    Synth s = synth_new(26, seed);
+    for (int bar = 0; bar < 12; bar++) {
+        double t[5];
+        for (int b = 0; b < 5; b++) t[b] = 1 + (bar * 4 + b) * 0.5;
+        synth_bar(&s, t, 4, roots[bar % 4], bar % 4 == 1, 2, 1);
+    }
+    return s;
+}
+
+static void save(const char *name, const Synth *s, int64_t start, int64_t end) {
+    assert_int_equal(audio_save(at(name), s->samples + start, end - start, 1, SYNTH_HZ, 16), BS_OK);
+}
+
+static void makes_recordings_of_names(void **state) {
+    (void)state;
+    Recording *list;
+    size_t n;
+    const char *files[] = {"b_raw.wav", "b_edit.FLAC", "a.mp3", "c_edit.wav",
+                           "notes.txt", ".hidden.wav", "D.Ogg", "_raw.wav"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        assert_int_equal(file_replace(at(files[i]), "", 0), BS_OK);
+    assert_int_equal(dir_make(at("folder.wav"), 0777), BS_OK);
+    assert_int_equal(dataset_scan(folder, &list, &n), BS_OK);
+    assert_int_equal(n, 4);
+    assert_string_equal(list[0].file, "D.Ogg");
+    assert_string_equal(list[1].file, "_raw.wav");
+    assert_string_equal(list[2].file, "a.mp3");
+    assert_string_equal(list[2].edit, "");
+    assert_string_equal(list[3].name, "b");
+    assert_string_equal(list[3].edit, "b_edit.FLAC");
+    free(list);
+    assert_int_equal(dataset_scan(at("folder.wav"), &list, &n), BS_NOT_FOUND);
+    assert_non_null(strstr(error_text(), "no recording in it"));
+    assert_int_equal(dataset_scan(at("a.mp3"), &list, &n), BS_INVALID);
+    assert_int_equal(dataset_scan(at("missing"), &list, &n), BS_NOT_FOUND);
+}
+
+static void writes_one_line_a_song(void **state) {
+    (void)state;
+    DemoFile *f;
+    Edit edit;
+    Hash a = hash_bytes("a", 1), b = hash_bytes("b", 1);
+    void *bytes;
+    size_t n;
+    edit_init(&edit);
+    edit.sample_rate_hz = 44100;
+    edit_append(&edit, 5, 900, FADE_SHORT);
+    edit_append(&edit, 10, 20, FADE_HALF_BEAT);
+    assert_int_equal(file_replace(at("demos.jsonl"), "{\"torn", 6), BS_OK);
+    assert_int_equal(demo_file_open(&f, at("demos.jsonl")), BS_OK);
+    assert_false(demo_file_has(f, &a));
+    assert_int_equal(demo_file_append(f, &a, "song \"one\"", &edit), BS_OK);
+    assert_true(demo_file_has(f, &a));
+    demo_file_close(f);
+    assert_int_equal(demo_file_open(&f, at("demos.jsonl")), BS_OK);
+    assert_true(demo_file_has(f, &a));
+    assert_false(demo_file_has(f, &b));
+    demo_file_close(f);
+    assert_int_equal(file_read(at("demos.jsonl"), 1 << 20, &bytes, &n), BS_OK);
+    const char *line = strchr(bytes, '\n') + 1;
+    assert_non_null(strstr(line, "\"name\":\"song \\\"one\\\"\""));
+    assert_non_null(strstr(
+        line, "\"edit\":{\"sample_rate\":44100,\"segments\":[[5,900,\"short\"],[10,20,\"half\"]]}}\n"));
+    free(bytes);
+    edit_drop(&edit);
+}
+
+/* What is in a dataset's store and demonstrations. */
+typedef struct Held {
+    StoreRow *rows;
+    size_t n_rows, n_demo_bytes;
+    void *demos;
+} Held;
+
+static Held held(void) {
+    Held h;
+    Store *store;
+    assert_int_equal(store_open(&store, at(".bandsaw"), true), BS_OK);
+    assert_int_equal(store_list(store, &h.rows, &h.n_rows), BS_OK);
+    store_close(store);
+    assert_int_equal(file_read(at(".bandsaw/demos.jsonl"), 1 << 20, &h.demos, &h.n_demo_bytes), BS_OK);
+    return h;
+}
+static void held_drop(Held *h) {
+    free(h->rows);
+    free(h->demos);
+}
+
+static void hears_a_folder_the_same_with_one_worker_and_with_three(void **state) {
+    (void)state;
+    Held h[2];
+    BatchCounts counts;
+    for (uint64_t i = 0; i < 3; i++) {
+        char name[32];
+        Synth s = play(i);
+        snprintf(name, sizeof name, "s%d_raw.wav", (int)i);
+        save(name, &s, 0, s.n);
+        snprintf(name, sizeof name, "s%d_edit.wav", (int)i);
+        save(name, &s, 100000 + 1000 * (int64_t)i, 300000);
+        free(s.samples);
+    }
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(dir_remove(at(".bandsaw")), BS_OK);
+        assert_int_equal(batch_run(&(BatchOptions){.data = folder, .n_workers = k ? 3 : 1}, &counts), BS_OK);
+        assert_int_equal(counts.n_heard, 3);
+        assert_int_equal(counts.n_demos, 3);
+        assert_int_equal(counts.n_failed + counts.n_known + counts.n_refused_pairs, 0);
+        h[k] = held();
+    }
+    assert_int_equal(h[0].n_rows, 3);
+    assert_int_equal(h[1].n_rows, 3);
+    for (int i = 0; i < 3; i++) assert_memory_equal(&h[0].rows[i], &h[1].rows[i], sizeof(StoreRow));
+    assert_int_equal(h[0].n_demo_bytes, h[1].n_demo_bytes);
+    assert_memory_equal(h[0].demos, h[1].demos, h[0].n_demo_bytes);
+    assert_non_null(strstr(h[0].demos, "\"segments\":[[101000,300000,\"short\"]]"));
+    held_drop(&h[0]);
+    held_drop(&h[1]);
+}
+
+static void hears_nothing_twice_and_keeps_going_past_bad_files(void **state) {
+    (void)state;
+    BatchCounts counts;
+    const BatchOptions options = {.data = folder, .n_workers = 2};
+    Synth s = play(9), short_one = synth_new(2, 1);
+    save("good_raw.wav", &s, 0, s.n);
+    save("short.wav", &short_one, 0, short_one.n);
+    save("good_edit.wav", &short_one, 0, short_one.n); /* foreign: refused, and that is no failure */
+    assert_int_equal(file_replace(at("text.flac"), "no audio", 8), BS_OK);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_heard, 1);
+    assert_int_equal(counts.n_failed, 2);
+    assert_int_equal(counts.n_refused_pairs, 1);
+    assert_int_equal(counts.n_demos, 0);
+    assert_int_equal(unlink(at("short.wav")) | unlink(at("text.flac")) | unlink(at("good_edit.wav")), 0);
+
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_known, 1);
+    assert_int_equal(rename(at("good_raw.wav"), at("renamed.wav")), 0); /* known by its samples */
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_known, 1);
+    assert_int_equal(batch_run(&(BatchOptions){.data = folder, .force = true}, &counts), BS_OK);
+    assert_int_equal(counts.n_heard, 1);
+    s.samples[5000] += 0.25F; /* one sample: another recording */
+    save("renamed.wav", &s, 0, s.n);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_heard, 1);
+    free(s.samples);
+    free(short_one.samples);
+}
+
+static void describes_beats_and_takes_as_text(void **state) {
+    (void)state;
+    Song *song;
+    Synth s = play(4);
+    char *text;
+    size_t n;
+    save("x.wav", &s, 0, s.n);
+    free(s.samples);
+    const char *path = at("x.wav");
+    assert_int_equal(featurize_files(&path, NULL, 1, NULL, NULL, NULL, &song), BS_OK);
+    FILE *out = open_memstream(&text, &n);
+    describe_beats(song, out);
+    fclose(out);
+    double last = -1, seconds;
+    int n_beats = 0, position, used;
+    for (const char *p = text; *p; p += used, n_beats++) {
+        assert_int_equal(sscanf(p, "%lf\t%d\n%n", &seconds, &position, &used), 2);
+        assert_true(seconds > last && position >= 1 && position <= 4);
+        last = seconds;
+    }
+    assert_in_range(n_beats, 40, 56);
+    free(text);
+    out = open_memstream(&text, &n);
+    describe_takes(song, out);
+    fclose(out);
+    assert_non_null(strstr(text, "0:26.0, 1 take; tune 1: "));
+    assert_non_null(strstr(text, "\n   1     1 "));
+    free(text);
+    song_free(song);
+}
+
+static void serves_listings_songs_and_new_recordings(void **state) {
+    (void)state;
+    ServiceOptions o = {.data = folder, .metrics_bind = "127.0.0.1", .metrics_port = -1};
+    ReachOptions reach = {0};
+    Service *service;
+    Net *net;
+    BlobClient *client;
+    Cache *cache;
+    SongListing *rows;
+    size_t n;
+    Hash song;
+    FileMap map;
+    Synth s = play(6);
+    save("new.wav", &s, 0, s.n);
+    free(s.samples);
+    path_join(o.listen.rendezvous, folder, "rendezvous");
+    path_join(reach.rendezvous, folder, "rendezvous");
+    assert_int_equal(service_open(&service, &o), BS_OK);
+    assert_int_equal(net_open(&net), BS_OK);
+    assert_int_equal(blob_client_open(&client, net, &reach), BS_OK);
+    assert_int_equal(blob_list(client, &rows, &n, 5000), BS_OK);
+    assert_int_equal(n, 0);
+    free(rows);
+    assert_int_equal(blob_featurize(client, "new.wav", NULL, NULL, &song, 60000), BS_OK);
+    assert_int_equal(blob_list(client, &rows, &n, 5000), BS_OK);
+    assert_int_equal(n, 1);
+    assert_string_equal(rows[0].name, "new");
+    assert_true(hash_equal(&rows[0].song, &song));
+    free(rows);
+    assert_int_equal(cache_open(&cache, at("elsewhere")), BS_OK);
+    assert_int_equal(blob_fetch(client, &song, cache, 5000), BS_OK);
+    assert_int_equal(cache_map(cache, &song, &map), BS_OK);
+    file_unmap(&map);
+    cache_close(cache);
+    assert_int_not_equal(blob_featurize(client, "missing.wav", NULL, NULL, &song, 5000), BS_OK);
+    assert_int_not_equal(blob_featurize(client, "../new.wav", NULL, NULL, &song, 5000), BS_OK);
+    assert_int_not_equal(blob_featurize(client, "/etc/passwd", NULL, NULL, &song, 5000), BS_OK);
+    blob_client_close(client);
+    service_close(service);
+    net_close(net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(makes_recordings_of_names, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(writes_one_line_a_song, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(hears_a_folder_the_same_with_one_worker_and_with_three, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(hears_nothing_twice_and_keeps_going_past_bad_files, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(describes_beats_and_takes_as_text, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(serves_listings_songs_and_new_recordings, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
