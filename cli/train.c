@@ -152,6 +152,7 @@ static Status child_ended(Supervisor *s, Child *c, int status) {
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0, learner = c == &s->children[1];
     if (learner && clean) return BS_CLOSED;
     if (interrupts) return learner ? BS_CLOSED : BS_OK;
+    if (clean) return BS_OK; /* an actor to whom the learner said that the run is over */
     c->quick_deaths = clock_ms() - c->started_ms < QUICK_MS ? c->quick_deaths + 1 : 0;
     char how[64];
     if (WIFSIGNALED(status))

@@ -23,7 +23,7 @@ fi
 bandsaw=${BANDSAW:-build/bin/bandsaw}
 
 rm -rf "$out"; mkdir -p "$out"
-export BANDSAW_CACHE=$PWD/$out/cache
+BANDSAW_CACHE=$(realpath "$out")/cache; export BANDSAW_CACHE
 
 step "simulate $train sessions to learn from and $heldout to be judged on"
 $bandsaw simulate --songs $train --seed 1 --out "$out/train" --jobs "$cores"
