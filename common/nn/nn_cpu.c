@@ -216,12 +216,16 @@ static void cpu_masked_log_softmax(Real *y, const Real *x, const uint8_t *mask, 
 
 static void cpu_adamw(Real *p, Real *m, Real *v, const Real *grads, const uint8_t *decay, size_t n,
                       Real factor, Real lr, Real b1, Real b2, Real eps, Real wd, Real c1, Real c2) {
-    for (size_t i = 0; i < n; i++) {
-        Real g = factor * grads[i];
-        m[i] = b1 * m[i] + (1 - b1) * g;
-        v[i] = b2 * v[i] + (1 - b2) * g * g;
-        Real root = (Real)__builtin_sqrt((double)(v[i] * c2));
-        p[i] -= lr * (m[i] * c1 / (root + eps) + (decay[i] ? wd * p[i] : 0));
+    for (size_t i = 0; i < n; i += VEC) {
+        const int rest = n - i < VEC ? (int)(n - i) : VEC;
+        Vec g = vec_some(grads + i, rest) * factor, at = vec_some(p + i, rest), weight = {0};
+        Vec first = vec_some(m + i, rest) * b1 + g * (1 - b1);
+        Vec second = vec_some(v + i, rest) * b2 + g * g * (1 - b2);
+        for (int j = 0; j < rest; j++) weight[j] = decay[i + (size_t)j] ? wd : 0;
+        at -= (first * c1 / (vec_sqrt(second * c2) + eps) + at * weight) * lr;
+        vec_store_some(m + i, first, rest);
+        vec_store_some(v + i, second, rest);
+        vec_store_some(p + i, at, rest);
     }
 }
 

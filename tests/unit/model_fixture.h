@@ -34,6 +34,11 @@ static inline void fixture_obs(EnvObs *obs, int32_t n_units, int i, uint64_t see
         for (int c = 0; c < ENV_PAIR_FEATURES; c++)
             obs->pair_features[j][c] = j < n_pairs ? rng_f32(&rng) : 0;
     }
-    for (int a = 0; a < ENV_ACTIONS; a++) obs->n_legal += obs->mask[a] = rng_below(&rng, 3) > 0;
+    for (int a = 0; a < ENV_ACTIONS; a++) {
+        const bool absent = a >= ACT_REORDER     ? a - ACT_REORDER >= n_pairs
+                            : a >= ACT_CROSSFADE ? (a - ACT_CROSSFADE) / FADE_COUNT >= n_targets
+                                                 : false;
+        obs->n_legal += obs->mask[a] = rng_below(&rng, 3) > 0 && !absent;
+    }
     if (!obs->n_legal) obs->n_legal = obs->mask[0] = 1;
 }
