@@ -56,5 +56,6 @@ Status edit_read_json(Edit *out, const char *path, int32_t sample_rate_hz, int64
     out->sample_rate_hz = rate;
 out:
     json_free(json);
-    return st == BS_OK ? st : fail_in(st, "%s", path);
+    /* errors of the JSON reader name the file already */
+    return st == BS_OK || strncmp(error_text(), path, strlen(path)) == 0 ? st : fail_in(st, "%s", path);
 }

@@ -68,7 +68,7 @@ static Status run_simulate(int argc, char **argv) {
     Progress progress;
     progress_start(&progress, "simulate", s.songs);
     st = simulate(&o, show_progress, &progress);
-    progress_end(&progress, st == BS_OK ? s.out : "stopped");
+    if (st == BS_OK || progress.done > 0) progress_end(&progress, st == BS_OK ? s.out : "stopped");
     return st;
 }
 

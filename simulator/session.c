@@ -156,7 +156,7 @@ static void sound_pause(const Plan *p, const Synth *s, Bus *bus, Rng *r, int32_t
     const Pause *pause = &p->pauses[k];
     int64_t gap = samples_of(pause->gap_s), silence = gap / 6;
     if (pause->talk) {
-        float level = (float)rng_between(r, 0.1, 0.35);
+        float level = (float)rng_between(r, 0.06, 0.2);
         synth_talk(s, bus, at + silence, gap - 2 * silence, level, rng_u64(r));
     }
     at += gap;

@@ -54,29 +54,45 @@ out:
     return st;
 }
 
-static Status refuse_existing(const char *path) {
-    return file_exists(path) ? fail(BS_EXISTS, "%s is there already; --force overwrites", path) : BS_OK;
+typedef struct SongFiles {
+    char name[TRUTH_NAME], raw[PATH_BYTES], edit[PATH_BYTES], truth[PATH_BYTES];
+} SongFiles;
+
+static Status name_files(SongFiles *f, const SimulateOptions *o, int32_t number) {
+    Status st = BS_OK;
+    snprintf(f->name, sizeof f->name, "song%04d", number);
+    TRY(name_file(f->raw, o->folder, f->name, "_raw.wav"));
+    TRY(name_file(f->edit, o->folder, f->name, "_edit.wav"));
+    TRY(name_file(f->truth, o->folder, f->name, ".truth.json"));
+out:
+    return st;
 }
 
-static Status make_song(const SimulateOptions *o, const char *name, int32_t number) {
+/* Before anything is made, so that a refused call writes nothing. */
+static Status refuse_existing(const SimulateOptions *o) {
+    for (int32_t i = 0; i < o->n_songs; i++) {
+        SongFiles f;
+        Status st = name_files(&f, o, o->first_song + i);
+        if (st != BS_OK) return st;
+        const char *there = file_exists(f.raw)                ? f.raw
+                            : file_exists(f.truth)            ? f.truth
+                            : o->edits && file_exists(f.edit) ? f.edit
+                                                              : NULL;
+        if (there) return fail(BS_EXISTS, "%s is there already; --force overwrites", there);
+    }
+    return BS_OK;
+}
+
+static Status make_song(const SimulateOptions *o, const SongFiles *f, int32_t number) {
     Status st = BS_OK;
     Session session = {0};
-    char raw[PATH_BYTES], edit[PATH_BYTES], truth[PATH_BYTES];
-    TRY(name_file(raw, o->folder, name, "_raw.wav"));
-    TRY(name_file(edit, o->folder, name, "_edit.wav"));
-    TRY(name_file(truth, o->folder, name, ".truth.json"));
-    if (!o->force) {
-        TRY(refuse_existing(raw));
-        TRY(refuse_existing(truth));
-        if (o->edits) TRY(refuse_existing(edit));
-    }
-    TRY(session_make(&session, name, rng_mix(o->seed, (uint64_t)number), o->length_s));
-    TRY(audio_save(raw, session.samples, session.n_samples, 2, SESSION_RATE, 16));
-    if (o->edits) TRY(write_edit(session.truth, raw, edit));
-    TRY(truth_write(session.truth, truth));
+    TRY(session_make(&session, f->name, rng_mix(o->seed, (uint64_t)number), o->length_s));
+    TRY(audio_save(f->raw, session.samples, session.n_samples, 2, SESSION_RATE, 16));
+    if (o->edits) TRY(write_edit(session.truth, f->raw, f->edit));
+    TRY(truth_write(session.truth, f->truth));
 out:
     session_drop(&session);
-    return st == BS_OK ? st : fail_in(st, "%s", name);
+    return st == BS_OK ? st : fail_in(st, "%s", f->name);
 }
 
 static void *work(void *arg) {
@@ -86,23 +102,24 @@ static void *work(void *arg) {
         int32_t i = b->status == BS_OK && b->next < b->options->n_songs ? b->next++ : -1;
         pthread_mutex_unlock(&b->lock);
         if (i < 0) return NULL;
-        char name[TRUTH_NAME];
+        SongFiles files;
         int32_t number = b->options->first_song + i;
-        snprintf(name, sizeof name, "song%04d", number);
-        Status st = make_song(b->options, name, number);
+        Status st = name_files(&files, b->options, number);
+        if (st == BS_OK) st = make_song(b->options, &files, number);
         pthread_mutex_lock(&b->lock);
         if (st != BS_OK && b->status == BS_OK) {
             b->status = st;
             snprintf(b->error, sizeof b->error, "%s", error_text());
         }
         b->n_done++;
-        if (st == BS_OK && b->progress) b->progress(b->context, b->n_done, name);
+        if (st == BS_OK && b->progress) b->progress(b->context, b->n_done, files.name);
         pthread_mutex_unlock(&b->lock);
     }
 }
 
 Status simulate(const SimulateOptions *o, SimulateProgress progress, void *context) {
     Status st = dir_make(o->folder, 0777);
+    if (st == BS_OK && !o->force) st = refuse_existing(o);
     if (st != BS_OK) return st;
     Batch batch = {.options = o, .progress = progress, .context = context};
     pthread_t threads[MAX_JOBS];

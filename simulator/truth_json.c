@@ -193,25 +193,30 @@ out:
     return st;
 }
 
+/* Errors of the JSON reader name the file and the place already; others are told here. */
+static Status in_row(Status st, const char *what, int32_t i) {
+    return strchr(error_text(), '[') ? st : fail_in(st, "%s %d", what, i);
+}
+
 static Status read_arrays(Truth *t, const Json *units, const Json *takes, const Json *sections,
                           const Json *flaws) {
     Status st = BS_OK;
     const Json *row;
     for (int32_t i = 0; i < t->n_units; i++) {
         TRY(json_at(units, (size_t)i, &row));
-        if ((st = read_unit(row, &t->units[i])) != BS_OK) return fail_in(st, "unit %d", i);
+        if ((st = read_unit(row, &t->units[i])) != BS_OK) return in_row(st, "unit", i);
     }
     for (int32_t i = 0; i < t->n_takes; i++) {
         TRY(json_at(takes, (size_t)i, &row));
-        if ((st = read_take(row, &t->takes[i])) != BS_OK) return fail_in(st, "take %d", i);
+        if ((st = read_take(row, &t->takes[i])) != BS_OK) return in_row(st, "take", i);
     }
     for (int32_t i = 0; i < t->n_sections; i++) {
         TRY(json_at(sections, (size_t)i, &row));
-        if ((st = read_section(row, &t->sections[i])) != BS_OK) return fail_in(st, "section %d", i);
+        if ((st = read_section(row, &t->sections[i])) != BS_OK) return in_row(st, "section", i);
     }
     for (int32_t i = 0; i < t->n_flaws; i++) {
         TRY(json_at(flaws, (size_t)i, &row));
-        if ((st = read_flaw(row, &t->flaws[i])) != BS_OK) return fail_in(st, "flaw %d", i);
+        if ((st = read_flaw(row, &t->flaws[i])) != BS_OK) return in_row(st, "flaw", i);
     }
 out:
     return st;
@@ -275,7 +280,7 @@ Status truth_read(Truth **out, const char *path) {
     Status st = json_read(&json, path, TRUTH_MAX_BYTES);
     if (st != BS_OK) return st;
     st = parse_document(out, json);
-    if (st != BS_OK) fail_in(st, "%s", path);
+    if (st != BS_OK && strncmp(error_text(), path, strlen(path)) != 0) fail_in(st, "%s", path);
     json_free(json);
     return st;
 }

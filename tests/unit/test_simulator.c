@@ -19,7 +19,7 @@
 
 /* Session 7 of 30 s, as gcc and clang make it, with and without optimisation. It changes only when the
  * music is meant to change. */
-static const char GOLDEN[] = "da2d79645ac7ed615f248a753e39a1694fff39c2bbf2fbfb4160fed6ddcd0b9b";
+static const char GOLDEN[] = "6359aa0f2896561bb50b06ae31cbd647461fbc475b19f9d13ef2cdfeb91b793a";
 
 static Hash sound_hash(const Session *s) {
     return hash_bytes(s->samples, (size_t)s->n_samples * 2 * sizeof(float));
