@@ -6,7 +6,7 @@
 typedef struct HttpReply {
     int code;
     const char *content_type;
-    char *body;      /* malloc'ed; the server frees it */
+    char *body; /* malloc'ed; the server frees it */
     size_t n_bytes;
 } HttpReply;
 

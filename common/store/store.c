@@ -19,10 +19,9 @@ typedef enum Statement { FIND, ADD, FILE_FIND, FILE_PUT, LIST, N_STATEMENTS } St
 
 static const char *const sql[N_STATEMENTS] = {
     [FIND] = "SELECT key, song, name, duration_s, n_units, n_takes FROM songs WHERE key = ?1",
-    [ADD] = "INSERT OR REPLACE INTO songs (key, song, name, duration_s, n_units, n_takes) VALUES (?1, ?2, "
-            "?3, ?4, ?5, ?6)",
+    [ADD] = "INSERT OR REPLACE INTO songs VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [FILE_FIND] = "SELECT key FROM files WHERE path = ?1 AND n_bytes = ?2 AND mtime_ns = ?3",
-    [FILE_PUT] = "INSERT OR REPLACE INTO files (path, n_bytes, mtime_ns, key) VALUES (?1, ?2, ?3, ?4)",
+    [FILE_PUT] = "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
     [LIST] = "SELECT key, song, name, duration_s, n_units, n_takes FROM songs ORDER BY name, key",
 };
 
