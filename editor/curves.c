@@ -107,7 +107,22 @@ static double x_of(const RunLog *log, const Json *line, const char *x) {
     return (number_of(line, "wall_time") - number_of(log->lines[0], "wall_time")) / 3600;
 }
 
-Status run_log_curve(const RunLog *log, const char *x, const char *tag, int32_t max_points, Curve *out) {
+static bool in_stages(const Json *line, StageRange stages) {
+    const double stage = number_of(line, "train/stage");
+    return !isfinite(stage) || (stage >= stages.first && stage <= stages.last);
+}
+
+void run_log_stages(const RunLog *log, const char *x, double starts[RUN_STAGES]) {
+    for (int k = 0; k < RUN_STAGES; k++) starts[k] = NAN;
+    for (int32_t i = 0; i < log->n_lines; i++) {
+        const double stage = number_of(log->lines[i], "train/stage");
+        for (int k = 0; k < RUN_STAGES; k++)
+            if (stage == k && !isfinite(starts[k])) starts[k] = x_of(log, log->lines[i], x);
+    }
+}
+
+Status run_log_curve(const RunLog *log, const char *x, const char *tag, StageRange stages, int32_t max_points,
+                     Curve *out) {
     const int32_t n = log->n_lines, per_bin = (n + max_points - 1) / max_points, room = n / per_bin + 1;
     *out = (Curve){.x = malloc(sizeof(double) * (size_t)room * 4)};
     if (!out->x) return fail(BS_NOMEM, "out of memory");
@@ -121,7 +136,7 @@ Status run_log_curve(const RunLog *log, const char *x, const char *tag, int32_t 
         for (int32_t j = i; j < i + per_bin && j < n; j++) {
             const double v = number_of(log->lines[j], tag), at = x_of(log, log->lines[j], x);
             if (v != 0 && isfinite(v)) set = true;
-            if (!set || !isfinite(v) || !isfinite(at)) continue;
+            if (!set || !isfinite(v) || !isfinite(at) || !in_stages(log->lines[j], stages)) continue;
             sum_x += at;
             sum += v;
             low = v < low ? v : low;

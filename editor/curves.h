@@ -19,5 +19,12 @@ const char *run_log_name(const RunLog *log); /* the folder's own name */
 
 /* x: a column, or "time" for hours since the first line. A tag that no line has gives n = 0. Lines where the
  * column is 0 before it was ever set (a loss of a stage not reached yet) are left out. */
-Status run_log_curve(const RunLog *log, const char *x, const char *tag, int32_t max_points, Curve *out);
+typedef struct StageRange {
+    int32_t first, last; /* of train/stage; a gauge keeps its last value when its stage is over */
+} StageRange;
+Status run_log_curve(const RunLog *log, const char *x, const char *tag, StageRange stages, int32_t max_points,
+                     Curve *out);
+/* Where train/stage rises to 1, 2, 3: the x of the first line of each, NaN where the run has none. */
+enum { RUN_STAGES = 4 };
+void run_log_stages(const RunLog *log, const char *x, double starts[RUN_STAGES]);
 void curve_drop(Curve *curve);

@@ -35,26 +35,46 @@ typedef struct Group {
     const char *title, *y_label;
     const char *tags[PLOT_MAX_SERIES + 1]; /* NULL after the last */
     const char *names[PLOT_MAX_SERIES + 1];
+    StageRange stages;
 } Group;
+
+#define ALWAYS \
+    { 0, RUN_STAGES }
+#define IMITATION \
+    { 0, 1 }
+#define VALUES \
+    { 2, 3 }
+#define PPO \
+    { 3, 3 }
 
 /* The tags are those of common/metrics/metrics.def. */
 static const Group groups[] = {
-    {"Return of the episodes trained on", "return", {"charts/episodic_return"}, {"return"}},
-    {"Judge, where evaluated", "judge (0-10)", {"eval/judge"}, {"judge"}},
-    {"Imitation loss", "nats a step", {"losses/imitation_loss"}, {"cross-entropy"}},
-    {"Imitation accuracy", "share of steps", {"losses/imitation_accuracy"}, {"accuracy"}},
+    {"Return of the episodes trained on (in imitation: of what is imitated)",
+     "return",
+     {"charts/episodic_return"},
+     {"return"},
+     ALWAYS},
+    {"Judge, where evaluated", "judge (0-10)", {"eval/judge"}, {"judge"}, ALWAYS},
+    {"Imitation loss", "nats a step", {"losses/imitation_loss"}, {"cross-entropy"}, IMITATION},
+    {"Imitation accuracy", "share of steps", {"losses/imitation_accuracy"}, {"accuracy"}, IMITATION},
     {"KL divergence",
      "nats a step",
      {"losses/approx_kl", "losses/leash_kl"},
-     {"of an update", "to the imitation policy"}},
-    {"Entropy", "nats", {"losses/entropy"}, {"entropy"}},
-    {"Value", "", {"losses/value_loss", "losses/explained_variance"}, {"value loss", "explained variance"}},
+     {"of an update", "to the imitation policy"},
+     PPO},
+    {"Entropy", "nats", {"losses/entropy"}, {"entropy"}, ALWAYS},
+    {"Value",
+     "",
+     {"losses/value_loss", "losses/explained_variance"},
+     {"value loss", "explained variance"},
+     VALUES},
     {"Reward by term",
      "weighted",
      {"reward/content", "reward/form", "reward/transition", "reward/tempo", "reward/energy", "reward/phrase"},
-     {"content", "form", "transition", "tempo", "energy", "phrase"}},
-    {"Steps a second", "steps", {"charts/SPS"}, {"steps"}},
-    {"Lag", "versions", {"train/version_diff_avg"}, {"mean lag"}},
+     {"content", "form", "transition", "tempo", "energy", "phrase"},
+     ALWAYS},
+    {"Steps a second", "steps", {"charts/SPS"}, {"steps"}, ALWAYS},
+    {"Lag", "versions", {"train/version_diff_avg"}, {"mean lag"}, ALWAYS},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 
@@ -64,12 +84,15 @@ typedef struct Sheet {
     PlotPanel panels[N_GROUPS];
     int32_t n_panels;
     Curve curves[N_GROUPS][PLOT_MAX_SERIES];
+    double stages[RUN_STAGES]; /* where they start, of one run */
 } Sheet;
 
+static const char *const stage_names[RUN_STAGES] = {"retarget", "right edits", "values", "PPO"};
+
 static Status add_series(Sheet *s, PlotPanel *panel, const RunLog *run, const char *name, const char *x,
-                         const char *tag, bool band) {
+                         const char *tag, StageRange stages, bool band) {
     Curve *curve = &s->curves[s->n_panels][panel->n_series];
-    Status st = run_log_curve(run, x, tag, MAX_POINTS, curve);
+    Status st = run_log_curve(run, x, tag, stages, MAX_POINTS, curve);
     if (st != BS_OK) return st;
     if (!curve->n) {
         curve_drop(curve);
@@ -85,11 +108,16 @@ static Status add_group(Sheet *s, const Group *group, const char *x, const char 
     PlotPanel *panel = &s->panels[s->n_panels];
     *panel = (PlotPanel){.title = group->title, .x_label = x_label, .y_label = group->y_label};
     if (s->n_runs == 1) {
+        panel->n_marks = RUN_STAGES - 1;
+        panel->marks = s->stages + 1;
+        panel->mark_names = stage_names + 1;
         for (int i = 0; group->tags[i]; i++)
-            TRY(add_series(s, panel, s->runs[0], group->names[i], x, group->tags[i], !group->tags[1]));
+            TRY(add_series(s, panel, s->runs[0], group->names[i], x, group->tags[i], group->stages,
+                           !group->tags[1]));
     } else {
         for (int32_t i = 0; i < s->n_runs; i++)
-            TRY(add_series(s, panel, s->runs[i], run_log_name(s->runs[i]), x, group->tags[0], false));
+            TRY(add_series(s, panel, s->runs[i], run_log_name(s->runs[i]), x, group->tags[0], group->stages,
+                           false));
     }
     if (panel->n_series) s->n_panels++; /* a group that no run has takes no room */
 out:
@@ -116,6 +144,7 @@ Status verb_plot(int argc, char **argv) {
         TRY(run_log_open(&s->runs[i], folders[i]));
         s->n_runs++;
     }
+    run_log_stages(s->runs[0], x, s->stages);
     for (int i = 0; i < N_GROUPS; i++) TRY(add_group(s, &groups[i], x, x_label));
     if (!s->n_panels) {
         st = fail(BS_NOT_FOUND, "%s: the metrics hold nothing to draw yet", folders[0]);

@@ -144,6 +144,15 @@ static void put_series(ByteWriter *w, const PlotSeries *s, int32_t colour, const
     put(w, "\"/>\n");
 }
 
+static void put_marks(ByteWriter *w, const PlotPanel *panel, const Scale *x, const Scale *y) {
+    for (int32_t i = 0; i < panel->n_marks; i++) {
+        if (!(panel->marks[i] >= x->low && panel->marks[i] <= x->high)) continue;
+        const double at = place(x, panel->marks[i]);
+        put(w, "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/>\n", at, y->from, y->to);
+        put_text(w, "tick", at + 4, y->to + 10, "start", panel->mark_names[i]);
+    }
+}
+
 static void put_panel(ByteWriter *w, const PlotPanel *panel, int32_t left, int32_t top) {
     const int32_t legend = panel->n_series > 1 ? LEGEND_ROW * ((panel->n_series + 1) / 2) : 0;
     Scale x = {.from = LEFT, .to = WIDTH - RIGHT}, y = {.from = HEIGHT - BOTTOM, .to = TOP + legend};
@@ -156,6 +165,7 @@ static void put_panel(ByteWriter *w, const PlotPanel *panel, int32_t left, int32
     }
     if (range_of(panel, &x, &y)) {
         put_axes(w, &x, &y);
+        put_marks(w, panel, &x, &y);
         for (int32_t k = 0; k < panel->n_series; k++) put_series(w, &panel->series[k], k, &x, &y);
     } else {
         put_text(w, "tick", WIDTH / 2.0, HEIGHT / 2.0, "middle", "no data");
@@ -174,7 +184,8 @@ static void put_style(ByteWriter *w) {
     put(w, "<style>\n.ground{fill:#fff}text{font:12px system-ui,sans-serif;fill:#222}.title{font-size:16px;"
            "font-weight:600}.name{font-size:13px;font-weight:600}.label{fill:#555}.tick{font-size:11px;fill:#"
            "555}\n"
-           ".axis{stroke:#777;fill:none}.grid{stroke:#e3e3e3;fill:none}.line{fill:none;stroke-width:1.8;"
+           ".axis{stroke:#777;fill:none}.grid{stroke:#e3e3e3;fill:none}.mark{stroke:#999;stroke-dasharray:3 "
+           "3}.line{fill:none;stroke-width:1.8;"
            "stroke-linejoin:round}.band{opacity:.18;stroke:none}\n");
     for (int i = 0; i < PLOT_MAX_SERIES; i++)
         put(w, ".line.c%d{stroke:%s}.band.c%d{fill:%s}\n", i, colours[i], i, colours[i]);

@@ -17,6 +17,9 @@ typedef struct PlotPanel {
     const char *title, *x_label, *y_label;
     int32_t n_series;
     PlotSeries series[PLOT_MAX_SERIES];
+    int32_t n_marks; /* places along x where something changed */
+    const double *marks;
+    const char *const *mark_names; /* one each */
 } PlotPanel;
 
 /* Panels in a grid, two in a row. Whole or untouched. A panel without points says "no data". */

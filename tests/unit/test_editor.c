@@ -292,25 +292,47 @@ static void curves_follow_the_last_epoch_and_pass_over_torn_lines(void **state) 
                    "garbage\n"
                    "{\"weights_version\":3,\"step\":30,\"wall_time\":3700,\"a\":6}\n"
                    "{\"weights_version\":4,\"st");
+    const StageRange all = {0, RUN_STAGES};
     RunLog *log;
     Curve curve;
     assert_int_equal(run_log_open(&log, dir), BS_OK);
     assert_string_equal(run_log_name(log), "run-1");
-    assert_int_equal(run_log_curve(log, "weights_version", "a", 100, &curve), BS_OK);
+    assert_int_equal(run_log_curve(log, "weights_version", "a", all, 100, &curve), BS_OK);
     assert_int_equal(curve.n, 3); /* not the 0 before the first value */
     for (int i = 0; i < 3; i++) assert_true(curve.x[i] == i + 1 && curve.mean[i] == 2 * (i + 1));
     curve_drop(&curve);
-    assert_int_equal(run_log_curve(log, "time", "a", 1, &curve), BS_OK);
+    assert_int_equal(run_log_curve(log, "time", "a", all, 1, &curve), BS_OK);
     assert_int_equal(curve.n, 1);
     assert_true(curve.mean[0] == 4 && curve.low[0] == 2 && curve.high[0] == 6);
     curve_drop(&curve);
-    assert_int_equal(run_log_curve(log, "step", "b", 100, &curve), BS_OK);
+    assert_int_equal(run_log_curve(log, "step", "b", all, 100, &curve), BS_OK);
     assert_int_equal(curve.n, 0);
     curve_drop(&curve);
     run_log_close(log);
     put_text(path, "nothing\n");
     assert_int_equal(run_log_open(&log, dir), BS_CORRUPT);
     assert_int_equal(run_log_open(&log, in_folder("no-run")), BS_NOT_FOUND);
+}
+
+static void curves_leave_out_what_a_gauge_kept_from_an_earlier_stage(void **state) {
+    (void)state;
+    const char *dir = in_folder("run-3");
+    assert_int_equal(dir_make(dir, 0777), BS_OK);
+    char path[PATH_BYTES];
+    assert_int_equal(path_join(path, dir, "metrics.jsonl"), BS_OK);
+    put_text(path, "{\"weights_version\":1,\"step\":1,\"wall_time\":1,\"train/stage\":0,\"loss\":5}\n"
+                   "{\"weights_version\":2,\"step\":2,\"wall_time\":2,\"train/stage\":1,\"loss\":4}\n"
+                   "{\"weights_version\":3,\"step\":3,\"wall_time\":3,\"train/stage\":3,\"loss\":4}\n");
+    RunLog *log;
+    Curve curve;
+    double starts[RUN_STAGES];
+    assert_int_equal(run_log_open(&log, dir), BS_OK);
+    assert_int_equal(run_log_curve(log, "step", "loss", (StageRange){0, 1}, 100, &curve), BS_OK);
+    assert_int_equal(curve.n, 2);
+    curve_drop(&curve);
+    run_log_stages(log, "step", starts);
+    assert_true(starts[0] == 1 && starts[1] == 2 && isnan(starts[2]) && starts[3] == 3);
+    run_log_close(log);
 }
 
 static void a_run_becomes_a_picture(void **state) {
@@ -351,6 +373,7 @@ int main(void) {
         cmocka_unit_test(rows_are_named_or_refused_in_words),
         cmocka_unit_test(intervals_cover_the_mean_as_often_as_they_say),
         cmocka_unit_test(curves_follow_the_last_epoch_and_pass_over_torn_lines),
+        cmocka_unit_test(curves_leave_out_what_a_gauge_kept_from_an_earlier_stage),
         cmocka_unit_test(a_run_becomes_a_picture),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
