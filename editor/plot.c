@@ -49,11 +49,7 @@ typedef struct Group {
 
 /* The tags are those of common/metrics/metrics.def. */
 static const Group groups[] = {
-    {"Return of the episodes trained on (in imitation: of what is imitated)",
-     "return",
-     {"charts/episodic_return"},
-     {"return"},
-     ALWAYS},
+    {"Return (in imitation: of what is imitated)", "return", {"charts/episodic_return"}, {"return"}, ALWAYS},
     {"Judge, where evaluated", "judge (0-10)", {"eval/judge"}, {"judge"}, ALWAYS},
     {"Imitation loss", "nats a step", {"losses/imitation_loss"}, {"cross-entropy"}, IMITATION},
     {"Imitation accuracy", "share of steps", {"losses/imitation_accuracy"}, {"accuracy"}, IMITATION},

@@ -91,7 +91,9 @@ static bool range_of(const PlotPanel *panel, Scale *x, Scale *y) {
 
 static void number_text(double value, double step, char out[32]) {
     if (fabs(value) < step * 1e-6) value = 0;
-    if (fabs(value) >= 1e6 || step >= 1e5)
+    if (value == 0)
+        snprintf(out, 32, "0");
+    else if (fabs(value) >= 1e6 || step >= 1e5)
         snprintf(out, 32, "%gM", value / 1e6);
     else if (fabs(value) >= 1e4 || step >= 1e3)
         snprintf(out, 32, "%gk", value / 1e3);
