@@ -88,6 +88,7 @@ Status service_open(Service **out, const ServiceOptions *o) {
     TRY(net_open(&s->net));
     if (o->metrics_port >= 0)
         TRY(metrics_serve(&s->metrics, o->metrics_bind, &s->metrics_port, "featurizer", NULL, NULL));
+    if (s->metrics) TRY(metrics_address_write(folder, o->metrics_bind, s->metrics_port));
     const BlobHandlers handlers = {.context = s, .featurize = on_featurize, .list = on_list};
     TRY(blob_serve(&s->server, s->net, &o->listen, "featurizer", store_blobs(s->store), &handlers));
     *out = s;

@@ -35,5 +35,7 @@ typedef struct MetricsServer MetricsServer;
 Status metrics_serve(MetricsServer **out, const char *bind, int *port, const char *program,
                      MetricsHealthy healthy, void *context);
 void metrics_serve_stop(MetricsServer *server);
+/* Writes "host:port" into folder/metrics.address, where `bandsaw health FOLDER` looks. */
+Status metrics_address_write(const char *folder, const char *bind, int port);
 /* The Prometheus text itself; malloc'ed. */
 char *metrics_prometheus(const char *program);

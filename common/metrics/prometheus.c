@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/host/clock.h"
+#include "common/host/file.h"
 #include "common/http/http.h"
 #include "common/metrics/metrics_private.h"
 
@@ -121,4 +121,13 @@ void metrics_serve_stop(MetricsServer *server) {
     if (!server) return;
     http_stop(server->http);
     free(server);
+}
+
+Status metrics_address_write(const char *folder, const char *bind, int port) {
+    char path[PATH_BYTES], line[192];
+    /* Who listens everywhere is reached here too. */
+    const char *host = !*bind || !strcmp(bind, "0.0.0.0") ? "127.0.0.1" : bind;
+    Status st = path_join(path, folder, "metrics.address");
+    int n = snprintf(line, sizeof line, "%.160s:%d\n", host, port);
+    return st == BS_OK ? file_replace(path, line, (size_t)n) : st;
 }

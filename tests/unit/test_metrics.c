@@ -283,6 +283,15 @@ static void serves_metrics_and_health(void **state) {
     assert_int_equal(code, 200);
     assert_string_equal(body, "ok\n");
     free(body);
+    assert_int_equal(metrics_address_write(folder, "0.0.0.0", port), BS_OK);
+    char path[PATH_BYTES], expected[32];
+    void *bytes;
+    size_t n;
+    path_join(path, folder, "metrics.address");
+    snprintf(expected, sizeof expected, "127.0.0.1:%d\n", port);
+    assert_int_equal(file_read(path, 100, &bytes, &n), BS_OK);
+    assert_string_equal(bytes, expected);
+    free(bytes);
     well = false;
     assert_int_equal(http_get("127.0.0.1", port, "/healthz", 2000, &code, &body), BS_OK);
     assert_int_equal(code, 503);
