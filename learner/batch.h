@@ -8,9 +8,10 @@
 #include "learner/songs.h"
 
 typedef struct Episode {
-    uint64_t id, version; /* of the ticket; of the weights that acted (0 for planners) */
-    int32_t song;         /* in the SongBook */
-    uint8_t kind;         /* PolicyKind that acted */
+    uint64_t id;             /* of the ticket */
+    uint64_t epoch, version; /* of the weights that acted (0 for planners) */
+    int32_t song;            /* in the SongBook */
+    uint8_t kind;            /* PolicyKind that acted */
     Job job;
     int32_t n_steps;
     uint8_t *actions;          /* n_steps; owned, like all below */

@@ -24,6 +24,7 @@ static Status replay(Learner *l, const Delivery *d, Episode **out) {
                     d->result.n_steps));
     (*out)->id = d->ticket.id;
     (*out)->kind = d->ticket.kind;
+    (*out)->epoch = d->result.weights.epoch;
     (*out)->version = d->result.weights.version;
 out:
     return st;

@@ -156,6 +156,7 @@ Status learner_open(Learner *l, const Settings *settings, const volatile int *st
         }
         TRY(st);
     }
+    l->first_update = l->updates;
     TRY(open_link(l, &ledger));
     TRY(publish_start(l));
     l->ready = true;
@@ -213,6 +214,20 @@ static double rate_of_update(const Learner *l, Stage stage) {
                          c->updates[STAGE_PPO]);
 }
 
+/* Once in a start: whose weights made what is trained first. Of this epoch, or no actor heard of the restart.
+ */
+static void tell_first(const Learner *l, Episode *const *episodes, int32_t n) {
+    uint64_t first_version = UINT64_MAX, epoch = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (!policy_needs_weights((PolicyKind)episodes[i]->kind) || i >= l->n_tickets) continue;
+        if (!epoch || episodes[i]->epoch < epoch) epoch = episodes[i]->epoch;
+        if (episodes[i]->version < first_version) first_version = episodes[i]->version;
+    }
+    if (epoch)
+        log_info("first-trained", "epoch=%" PRIu64 " weights_epoch=%" PRIu64 " weights_version=%" PRIu64,
+                 l->run.epoch, epoch, first_version);
+}
+
 Status learner_train(Learner *l) {
     Status st = BS_OK;
     double start = clock_s();
@@ -232,6 +247,7 @@ Status learner_train(Learner *l) {
                       .stop = stop_asked,
                       .stop_context = l};
     TRY(trainer_update(l->trainer, &in, &l->stats));
+    if (l->updates == l->first_update) tell_first(l, usable, n_usable);
     TRY(learner_link_trained(l->link, l->trained_ids, (uint32_t)l->n_tickets, false));
     l->updates++;
     l->env_steps += (uint64_t)l->stats.n_steps;

@@ -25,6 +25,7 @@ typedef struct Learner {
     Pool pool;
 
     uint64_t updates, total; /* made; to make */
+    uint64_t first_update;   /* of this start */
     uint64_t env_steps, episodes;
     WeightsId served[SERVED_KEPT]; /* by version % SERVED_KEPT */
     ByteWriter previous;           /* lockstep with lag 1: the served blob before the newest */

@@ -25,6 +25,7 @@ void learner_mirror_counters(Learner *l) {
     metric_set(M_RESULTS_INVALID, (double)c.invalid);
     metric_set(M_RESULTS_STALE, (double)c.refused_stale);
     metric_set(M_RESULTS_ROLLBACK, (double)c.rollback);
+    metric_set(M_RESULTS_IN_CHECK, (double)c.in_check);
     metric_set(M_TICKETS_REISSUED, (double)c.reissued);
     metric_set(M_ACTORS, (double)c.actors);
     metric_set(M_ACTOR_STEPS, (double)c.actor_steps);
