@@ -23,6 +23,8 @@ enum {
     WATCH_MS = 250, /* how often the rendezvous is looked at */
     RETRY_MIN_MS = 100,
     RETRY_MAX_MS = 2000,
+    CONNECT_MS = 2000,
+    CONNECTING_WAIT_MS = 5,
     BYE_LINGER_MS = 300,
     FETCH_SILENT_MS = 2000,
     WEIGHTS_KEPT = 16, /* of what this process fetched */
@@ -44,12 +46,13 @@ struct ActorLink {
     Queue *commands, *work, *fetches;
     pthread_t thread, fetcher;
     bool running, fetching;
+    BlobClient *for_weights; /* the fetcher's */
 
     /* link thread */
     void *dealer;
     Rendezvous where;
     int64_t retry_ms, watch_ms;
-    bool over;
+    bool over, connecting;
     WireOut out;
     SocketIn in;
 
@@ -80,6 +83,7 @@ static void set_text(char **to, const char *text) {
 static void hang_up(ActorLink *link, int64_t wait_ms) {
     socket_close(link->dealer, 0);
     link->dealer = NULL;
+    link->connecting = false;
     link->retry_ms = clock_ms() + wait_ms;
 }
 
@@ -142,27 +146,42 @@ static void step(ActorLink *link, ActorEvent event) {
 }
 
 static void connect_when_due(ActorLink *link) {
-    if (link->dealer || link->over || clock_ms() < link->retry_ms) return;
+    if (link->over) return;
+    if (link->dealer && link->connecting) { /* HELLO would be lost before the connection stands */
+        if (socket_writable(link->dealer)) {
+            link->connecting = false;
+            step(link, (ActorEvent){.type = ACTOR_CONNECTED});
+        } else if (clock_ms() > link->retry_ms) {
+            hang_up(link, WATCH_MS);
+        }
+        return;
+    }
+    if (link->dealer || clock_ms() < link->retry_ms) return;
     Status st = socket_reach(link->net, &link->reach, &link->where, &link->dealer);
     if (st == BS_OK && link->where.epoch < link->protocol.epoch) { /* left by a learner that is gone */
-        hang_up(link, jitter_ms());
-        return;
-    }
-    if (st != BS_OK) {
+        hang_up(link, WATCH_MS);
+    } else if (st != BS_OK) { /* nothing to reach yet: looking again costs a small file */
         log_debug("reach", "%s", error_text());
-        link->retry_ms = clock_ms() + jitter_ms();
-        return;
+        link->retry_ms = clock_ms() + WATCH_MS;
+    } else {
+        link->connecting = true;
+        link->retry_ms = clock_ms() + CONNECT_MS;
     }
-    step(link, (ActorEvent){.type = ACTOR_CONNECTED});
 }
 
-/* A learner that starts again writes a new rendezvous: do not wait for five missed PINGs. */
+/* A learner that starts again writes a new rendezvous: do not wait for five missed PINGs. And one that ended
+ * says so there too, for those whom its BYE did not reach. */
 static void watch(ActorLink *link) {
     Rendezvous now;
-    if (clock_ms() < link->watch_ms) return;
+    if (link->over || clock_ms() < link->watch_ms || !link->where.role[0]) return;
     link->watch_ms = clock_ms() + WATCH_MS;
-    if (!link->dealer) return;
     if (rendezvous_read(link->reach.rendezvous, &now) != BS_OK || now.epoch < link->where.epoch) return;
+    if (now.ended) {
+        Message bye = {.type = MESSAGE_BYE, .epoch = now.epoch};
+        if (now.epoch == link->protocol.epoch)
+            step(link, (ActorEvent){.type = ACTOR_RECEIVE, .message = &bye});
+        return;
+    }
     if (now.epoch == link->where.epoch && strcmp(now.local, link->where.local) == 0 &&
         strcmp(now.remote, link->where.remote) == 0)
         return;
@@ -211,7 +230,7 @@ static void *link_main(void *argument) {
             step(link, (ActorEvent){.type = ACTOR_STEPS, .n_steps = (uint32_t)n_steps});
             step(link, (ActorEvent){.type = ACTOR_TICK});
         }
-        socket_wait(link->dealer, queue_fd(link->commands), WAIT_MS);
+        socket_wait(link->dealer, queue_fd(link->commands), link->connecting ? CONNECTING_WAIT_MS : WAIT_MS);
     }
     step(link, (ActorEvent){.type = ACTOR_END});
     queue_shut(link->work);
@@ -224,20 +243,20 @@ static void *link_main(void *argument) {
 
 static void *fetch_main(void *argument) {
     ActorLink *link = argument;
-    BlobClient *client = NULL;
+    BlobClient *client = link->for_weights;
     Hash kept[WEIGHTS_KEPT];
     uint32_t n_kept = 0;
     WeightsId w;
-    Status st = blob_client_open(&client, link->net, &link->reach);
     while (queue_pop(link->fetches, &w, -1) == BS_OK) {
         bool had = cache_has(link->cache, &w.hash);
-        if (client) st = had ? BS_OK : blob_fetch(client, &w.hash, link->cache, FETCH_SILENT_MS);
+        Status st = had ? BS_OK : blob_fetch(client, &w.hash, link->cache, FETCH_SILENT_MS);
         if (st == BS_OK) { /* map it once: that verifies it */
             FileMap map;
             st = cache_map(link->cache, &w.hash, &map);
             if (st == BS_OK) file_unmap(&map);
         }
-        if (st != BS_OK) log_warn("weights", "version=%llu %s", (unsigned long long)w.version, error_text());
+        if (st != BS_OK && st != BS_CLOSED)
+            log_warn("weights", "version=%llu %s", (unsigned long long)w.version, error_text());
         if (st == BS_OK && !had) {
             char path[PATH_BYTES];
             if (n_kept >= WEIGHTS_KEPT &&
@@ -248,7 +267,6 @@ static void *fetch_main(void *argument) {
         Command c = {.type = COMMAND_FETCHED, .weights = w, .ok = st == BS_OK};
         if (queue_push(link->commands, &c, -1) != BS_OK) break;
     }
-    blob_client_close(client);
     return NULL;
 }
 
@@ -279,6 +297,7 @@ Status actor_link_open(ActorLink **out, Net *net, const ActorLinkOptions *o) {
     TRY(queue_open(&link->commands, sizeof(Command), COMMANDS_MAX));
     TRY(queue_open(&link->work, sizeof(ActorWork), 1));
     TRY(queue_open(&link->fetches, sizeof(WeightsId), 4));
+    TRY(blob_client_open(&link->for_weights, net, &link->reach));
     if (pthread_create(&link->fetcher, NULL, fetch_main, link) != 0)
         TRY(fail(BS_NOMEM, "actor link: no thread"));
     link->fetching = true;
@@ -297,6 +316,7 @@ void actor_link_close(ActorLink *link) {
     Command c = {.type = COMMAND_CLOSE};
     if (link->fetching) { /* first: it may be waiting to tell the link thread something */
         queue_shut(link->fetches);
+        blob_client_abort(link->for_weights);
         pthread_join(link->fetcher, NULL);
     }
     if (link->running) {
@@ -305,6 +325,7 @@ void actor_link_close(ActorLink *link) {
     }
     while (link->commands && queue_pop(link->commands, &c, 0) == BS_OK)
         if (c.type == COMMAND_FINISHED) result_drop(&c.result);
+    blob_client_close(link->for_weights);
     blob_client_close(link->from_featurizer);
     blob_client_close(link->from_learner);
     socket_close(link->dealer, 0);

@@ -1,5 +1,6 @@
 /* Asking for blobs. Lazy Pirate (zguide, chapter 4): silence for SILENT_MS means a fresh socket to wherever
  * the rendezvous says now, and the question again; everything asked is idempotent. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "common/net/blob_service.h"
 #include "common/net/net_socket.h"
 
-enum { SILENT_ASK_MS = 1000, SILENT_WORK_MS = 5000, RETRY_MS = 100, CLAIM_WAIT_MS = 10 };
+enum { SILENT_ASK_MS = 1000, SILENT_WORK_MS = 5000, RETRY_MS = 100, CLAIM_WAIT_MS = 10, LOOK_MS = 100 };
 #define BLOB_MAX_BYTES ((uint64_t)1 << 30)
 
 struct BlobClient {
@@ -16,6 +17,7 @@ struct BlobClient {
     void *socket;
     WireOut out;
     SocketIn in;
+    atomic_bool aborted;
 };
 
 Status blob_client_open(BlobClient **out, Net *net, const ReachOptions *reach) {
@@ -41,6 +43,12 @@ void blob_client_close(BlobClient *c) {
     free(c);
 }
 
+void blob_client_abort(BlobClient *c) { atomic_store(&c->aborted, true); }
+
+static Status check_abort(BlobClient *c) {
+    return atomic_load(&c->aborted) ? fail(BS_CLOSED, "%s: given up", c->reach.rendezvous) : BS_OK;
+}
+
 static void hang_up(BlobClient *c) {
     socket_close(c->socket, 0);
     c->socket = NULL;
@@ -56,6 +64,8 @@ static Status ask(BlobClient *c, const BlobMessage *m, int64_t deadline_ms) {
         st = c->socket ? BS_OK : socket_reach(c->net, &c->reach, &where, &c->socket);
         if (st == BS_OK) st = socket_send(c->socket, false, 0, &c->out);
         if (st == BS_OK) return BS_OK;
+        st = check_abort(c);
+        if (st != BS_OK) return st;
         int64_t now_ms = clock_ms();
         if (now_ms >= deadline_ms) return fail(BS_TIMEOUT, "%s: nobody listens there", c->reach.rendezvous);
         if (c->socket && now_ms >= hang_up_ms) {
@@ -80,7 +90,9 @@ static Status answer(BlobClient *c, BlobMessage **m, int64_t wait_ms) {
         if (st != BS_AGAIN) continue;
         int64_t left = until_ms - clock_ms();
         if (left <= 0) return BS_TIMEOUT;
-        socket_wait(c->socket, -1, (int)left);
+        st = check_abort(c);
+        if (st != BS_OK) return st;
+        socket_wait(c->socket, -1, left < LOOK_MS ? (int)left : LOOK_MS);
     }
 }
 
@@ -103,7 +115,8 @@ static Status pull(BlobClient *c, const Hash *hash, int timeout_ms, uint8_t **by
                 st = BS_OK;
                 break;
             }
-            if (st != BS_OK) TRY(fail(BS_TIMEOUT, "%s: no answer for a blob", c->reach.rendezvous));
+            if (st == BS_TIMEOUT) TRY(fail(BS_TIMEOUT, "%s: no answer for a blob", c->reach.rendezvous));
+            TRY(st);
             if (m->type != BLOB_CHUNK || !hash_equal(&m->hash, hash)) continue;
             if (m->missing) TRY(fail(BS_NOT_FOUND, "%s: has no such blob", c->reach.rendezvous));
             if (!to) {
@@ -141,6 +154,7 @@ Status blob_fetch(BlobClient *c, const Hash *hash, Cache *cache, int timeout_ms)
     int64_t deadline_ms = clock_ms() + timeout_ms;
     while ((st = cache_claim(cache, hash, &claim)) == BS_AGAIN) { /* another process of this host pulls it */
         if (cache_has(cache, hash)) return BS_OK;
+        if (check_abort(c) != BS_OK) return BS_CLOSED;
         if (clock_ms() > deadline_ms) return fail(BS_TIMEOUT, "another process is still fetching the blob");
         clock_sleep_ms(CLAIM_WAIT_MS);
     }
@@ -174,6 +188,7 @@ Status blob_featurize(BlobClient *c, const char *path, void (*progress)(void *, 
             TRY(ask(c, &ask_for, deadline_ms));
             continue;
         }
+        TRY(st);
         if (m->request != ask_for.request) continue;
         if (m->type == BLOB_PROGRESS && progress) progress(context, m->share);
         if (m->type != BLOB_DONE) continue;
@@ -216,6 +231,7 @@ Status blob_list(BlobClient *c, SongListing **rows, size_t *n_rows, int timeout_
             TRY(ask(c, &ask_for, deadline_ms));
             continue;
         }
+        TRY(st);
         if (m->request != ask_for.request) continue;
         if (m->type == BLOB_DONE) TRY(fail(m->status ? (Status)m->status : BS_IO, "%s", m->path));
         if (m->type != BLOB_LISTING) continue;

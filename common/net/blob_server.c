@@ -58,6 +58,8 @@ struct BlobServer {
     Cache *blobs;
     BlobHandlers handlers;
     void *router;
+    Rendezvous where;
+    char rendezvous[PATH_BYTES];
     Queue *orders, *news, *stop;
     pthread_t thread, workers[N_WORKERS];
     int n_workers;
@@ -215,6 +217,7 @@ static void *serve(void *argument) {
         }
         socket_wait(s->router, queue_fd(s->news), WAIT_MS);
     }
+    rendezvous_end(s->rendezvous, &s->where);
     socket_close(s->router, CLOSE_LINGER_MS);
     s->router = NULL;
     return NULL;
@@ -235,7 +238,8 @@ Status blob_serve(BlobServer **out, Net *net, const ListenOptions *listen, const
     TRY(queue_open(&s->orders, sizeof(Order), JOBS_MAX + N_WORKERS));
     TRY(queue_open(&s->news, sizeof(News), EVENTS_MAX));
     TRY(queue_open(&s->stop, sizeof(int), 1));
-    TRY(socket_listen(net, listen, role, 0, &s->router));
+    TRY(socket_listen(net, listen, role, 0, &s->router, &s->where));
+    memcpy(s->rendezvous, listen->rendezvous, sizeof s->rendezvous);
     for (; s->n_workers < N_WORKERS; s->n_workers++)
         if (pthread_create(&s->workers[s->n_workers], NULL, work, s) != 0)
             TRY(fail(BS_NOMEM, "blob server: no thread"));

@@ -30,6 +30,8 @@ void blob_serve_stop(BlobServer *server);
 typedef struct BlobClient BlobClient; /* one thread */
 Status blob_client_open(BlobClient **out, Net *net, const ReachOptions *reach);
 void blob_client_close(BlobClient *client);
+/* From any thread: what the client is doing, and all it does later, ends with BS_CLOSED. */
+void blob_client_abort(BlobClient *client);
 /* Into `cache`, through its claim, verified. Coalesced with other processes of the host. */
 Status blob_fetch(BlobClient *client, const Hash *hash, Cache *cache, int timeout_ms);
 Status blob_featurize(BlobClient *client, const char *path, void (*progress)(void *context, double share),

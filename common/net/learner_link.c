@@ -20,6 +20,7 @@ enum {
     TICK_MS = 100,
     TURN_MS = 20,     /* then commands and the clock have their turn */
     WEIGHTS_KEPT = 8, /* older blobs are removed from the cache */
+    BYE_MS = 300,
     BYE_LINGER_MS = 500,
     LOST_MAX = 64,
 };
@@ -49,6 +50,8 @@ struct LearnerLink {
     Net *net;
     Cache *cache;
     void *router;
+    Rendezvous where;
+    char rendezvous[PATH_BYTES];
     char *welcome, *featurizer;
     Queue *commands, *deliveries, *replies;
     pthread_t thread;
@@ -176,6 +179,26 @@ static bool obey(LearnerLink *link) {
     return true;
 }
 
+/* Whoever still speaks is told that the run is over. Reading on matters: a socket closed with unread bytes
+ * takes what it sent last with it. */
+static void say_bye(LearnerLink *link) {
+    TicketCounters c;
+    Message bye = {.type = MESSAGE_BYE, .epoch = link->protocol.rules.epoch};
+    learner_protocol_counters(&link->protocol, &c);
+    rendezvous_end(link->rendezvous, &link->where);
+    step(link, (LearnerEvent){.type = LEARNER_END});
+    publish_counters(link);
+    for (int64_t until_ms = clock_ms() + (c.actors ? BYE_MS : 0); clock_ms() < until_ms;) {
+        Status st = socket_receive(link->router, true, &link->in);
+        if (st == BS_AGAIN) socket_wait(link->router, -1, 20);
+        if (st != BS_OK || link->in.wire->blob.type != BLOB_NONE) continue;
+        if (link->in.wire->message.type == MESSAGE_RESULT) result_drop(&link->in.wire->message.result);
+        if (link->in.wire->message.type == MESSAGE_BYE) continue;
+        if (wire_encode(&bye, &link->out) == BS_OK)
+            (void)socket_send(link->router, true, link->in.peer, &link->out);
+    }
+}
+
 static void *link_main(void *argument) {
     LearnerLink *link = argument;
     int64_t tick_ms = clock_ms();
@@ -188,8 +211,7 @@ static void *link_main(void *argument) {
         publish_counters(link);
         socket_wait(link->router, queue_fd(link->commands), WAIT_MS);
     }
-    step(link, (LearnerEvent){.type = LEARNER_END});
-    publish_counters(link);
+    say_bye(link);
     queue_shut(link->deliveries);
     socket_close(link->router, BYE_LINGER_MS);
     link->router = NULL;
@@ -227,7 +249,8 @@ Status learner_link_open(LearnerLink **out, Net *net, const LearnerLinkOptions *
     TRY(queue_open(&link->commands, sizeof(Command), COMMANDS_MAX));
     TRY(queue_open(&link->deliveries, sizeof(Delivery), link->protocol.ledger.capacity + EVALS_MAX));
     TRY(queue_open(&link->replies, sizeof(Status), 1));
-    TRY(socket_listen(net, &o->listen, "learner", o->epoch, &link->router));
+    memcpy(link->rendezvous, o->listen.rendezvous, sizeof link->rendezvous);
+    TRY(socket_listen(net, &o->listen, "learner", o->epoch, &link->router, &link->where));
     if (pthread_create(&link->thread, NULL, link_main, link) != 0)
         TRY(fail(BS_NOMEM, "learner link: no thread"));
     link->running = true;

@@ -20,6 +20,7 @@ typedef struct Rendezvous {
     char server_key[48];         /* Z85 CURVE public key, "" without encryption */
     char host[128];
     uint64_t epoch;
+    bool ended; /* the server of this epoch has finished; nobody listens */
 } Rendezvous;
 Status rendezvous_write(const char *path, const Rendezvous *r);
 Status rendezvous_read(const char *path, Rendezvous *r);

@@ -123,7 +123,8 @@ static Status bind_tcp(void *socket, const ListenOptions *o, Rendezvous *r) {
     return fail(BS_IO, "no free port of %d..%d on %s", FIRST_PORT, FIRST_PORT + N_PORTS - 1, o->bind);
 }
 
-Status socket_listen(Net *net, const ListenOptions *o, const char *role, uint64_t epoch, void **out) {
+Status socket_listen(Net *net, const ListenOptions *o, const char *role, uint64_t epoch, void **out,
+                     Rendezvous *written) {
     Rendezvous r = {.epoch = epoch}, old;
     Status st = BS_OK;
     void *s = socket_new(net, ZMQ_ROUTER);
@@ -140,6 +141,7 @@ Status socket_listen(Net *net, const ListenOptions *o, const char *role, uint64_
         TRY(bind_tcp(s, o, &r));
     }
     TRY(rendezvous_write(o->rendezvous, &r));
+    *written = r;
     *out = s;
 out:
     if (st != BS_OK) socket_close(s, 0);
@@ -151,6 +153,7 @@ Status socket_reach(Net *net, const ReachOptions *o, Rendezvous *where, void **o
     Status st = BS_OK;
     void *s = NULL;
     TRY(rendezvous_read(o->rendezvous, where));
+    if (where->ended) TRY(fail(BS_NOT_FOUND, "%s: the %s has ended", o->rendezvous, where->role));
     gethostname(host, sizeof host - 1);
     bool local = where->local[0] && strcmp(host, where->host) == 0 && access(where->local + 6, W_OK) == 0;
     const char *endpoint = local ? where->local : where->remote;
@@ -172,6 +175,14 @@ Status socket_reach(Net *net, const ReachOptions *o, Rendezvous *where, void **o
 out:
     if (st != BS_OK) socket_close(s, 0);
     return st;
+}
+
+void rendezvous_end(const char *path, const Rendezvous *r) {
+    Rendezvous now;
+    if (rendezvous_read(path, &now) != BS_OK || now.epoch != r->epoch || strcmp(now.local, r->local) != 0)
+        return;
+    now.ended = true;
+    (void)rendezvous_write(path, &now);
 }
 
 /* ---- messages ---- */
@@ -257,6 +268,12 @@ Status socket_receive(void *socket, bool router, SocketIn *in) {
         in->peer = n;
     }
     return wire_decode(frames, p->n - first, in->wire);
+}
+
+bool socket_writable(void *socket) {
+    int events = 0;
+    size_t n = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0 && (events & ZMQ_POLLOUT);
 }
 
 void socket_wait(void *socket, int fd, int timeout_ms) {

@@ -5,8 +5,11 @@
 #include "common/net/wire.h"
 
 /* Binds ipc and, where asked, tcp; writes the rendezvous. *socket is a ROUTER. */
-Status socket_listen(Net *net, const ListenOptions *o, const char *role, uint64_t epoch, void **socket);
-/* Reads the rendezvous and connects a fresh DEALER. */
+Status socket_listen(Net *net, const ListenOptions *o, const char *role, uint64_t epoch, void **socket,
+                     Rendezvous *r);
+/* Writes that nobody listens any more, unless another server has taken the rendezvous over. */
+void rendezvous_end(const char *path, const Rendezvous *r);
+/* Reads the rendezvous and connects a fresh DEALER. It takes a moment until socket_writable. */
 Status socket_reach(Net *net, const ReachOptions *o, Rendezvous *where, void **socket);
 /* linger_ms: how long what is queued may still leave. */
 void socket_close(void *socket, int linger_ms);
@@ -25,6 +28,8 @@ Status socket_in_init(SocketIn *in);
 void socket_in_drop(SocketIn *in);
 Status socket_receive(void *socket, bool router, SocketIn *in);
 
+/* Connected, with room to send? */
+bool socket_writable(void *socket);
 /* Readable? Waits up to timeout_ms for the socket or the file descriptor (-1: none). */
 void socket_wait(void *socket, int fd, int timeout_ms);
 

@@ -10,10 +10,11 @@ enum { RENDEZVOUS_VERSION = 1, RENDEZVOUS_MAX_BYTES = 4096 };
 
 Status rendezvous_write(const char *path, const Rendezvous *r) {
     char text[RENDEZVOUS_MAX_BYTES];
-    int n =
-        snprintf(text, sizeof text,
-                 "bandsaw-rendezvous %d\nrole %s\nlocal %s\nremote %s\nkey %s\nhost %s\nepoch %" PRIu64 "\n",
-                 RENDEZVOUS_VERSION, r->role, r->local, r->remote, r->server_key, r->host, r->epoch);
+    int n = snprintf(text, sizeof text,
+                     "bandsaw-rendezvous %d\nrole %s\nlocal %s\nremote %s\nkey %s\nhost %s\nepoch %" PRIu64
+                     "\nstate %s\n",
+                     RENDEZVOUS_VERSION, r->role, r->local, r->remote, r->server_key, r->host, r->epoch,
+                     r->ended ? "ended" : "listening");
     if (n < 0 || (size_t)n >= sizeof text) return fail(BS_TOO_BIG, "%s: rendezvous does not fit", path);
     return file_replace(path, text, (size_t)n);
 }
@@ -35,7 +36,7 @@ Status rendezvous_read(const char *path, Rendezvous *r) {
     void *bytes = NULL;
     size_t n_bytes = 0;
     Status st = BS_OK;
-    char version[16] = "", epoch[32] = "";
+    char version[16] = "", epoch[32] = "", state[16] = "";
     bool ok = true;
     *r = (Rendezvous){0};
     TRY(file_read(path, RENDEZVOUS_MAX_BYTES, &bytes, &n_bytes));
@@ -48,7 +49,8 @@ Status rendezvous_read(const char *path, Rendezvous *r) {
                value_of(line, n, "remote", r->remote, sizeof r->remote, &ok) ||
                value_of(line, n, "key", r->server_key, sizeof r->server_key, &ok) ||
                value_of(line, n, "host", r->host, sizeof r->host, &ok) ||
-               value_of(line, n, "epoch", epoch, sizeof epoch, &ok));
+               value_of(line, n, "epoch", epoch, sizeof epoch, &ok) ||
+               value_of(line, n, "state", state, sizeof state, &ok));
         line += n + 1;
     }
     if (!ok || !version[0] || !r->role[0]) TRY(fail(BS_CORRUPT, "%s: is no rendezvous file", path));
@@ -56,6 +58,7 @@ Status rendezvous_read(const char *path, Rendezvous *r) {
         TRY(fail(BS_VERSION, "%s: rendezvous version %s, this build reads %d", path, version,
                  RENDEZVOUS_VERSION));
     r->epoch = strtoull(epoch, NULL, 10);
+    r->ended = strcmp(state, "ended") == 0;
 out:
     free(bytes);
     return st;
