@@ -172,7 +172,7 @@ Status judge(const Truth *t, const Edit *edit, int64_t lo, int64_t hi, JudgeScor
         const EditSegment *tail = &edit->segments[edit->n_segments - 1];
         int32_t u = truth_unit_at(t, tail->end_sample - 1);
         bool rings_out = t->units[u].kind == UNIT_TAIL;
-        edges = edge_price(t, w.first) + edge_price(t, w.last + 1) +
+        edges = edge_price(t, w.first, 0) + edge_price(t, w.last + 1, t->n_slots * t->meter) +
                 edge_offset(&w, edit->segments[0].start_sample, false) +
                 (rings_out ? 0 : edge_offset(&w, tail->end_sample, true));
     }

@@ -14,7 +14,7 @@ typedef enum JudgePart {
     JUDGE_FORM,    /* bars in order, none halved, none missing or repeated without need */
     JUDGE_SEAMS,   /* the beat goes on over each cut, cuts on section and bar lines, no tempo jump */
     JUDGE_LENGTH,  /* inside the window */
-    JUDGE_EDGES,   /* starts at a section's start, ends at a section's end */
+    JUDGE_EDGES,   /* starts and ends where the form does, or else on a section's edge */
     JUDGE_PARTS
 } JudgePart;
 extern const char *const judge_names[JUDGE_PARTS];

@@ -23,9 +23,10 @@ double line_fault(const Truth *t, int32_t position) {
     return section_edge(t, position) ? 0 : 0.1;
 }
 
-double edge_price(const Truth *t, int32_t position) {
+double edge_price(const Truth *t, int32_t position, int32_t form_edge) {
+    if (position == form_edge) return 0;
     if (position % t->meter) return PRICE_EDGE_BEAT;
-    return section_edge(t, position) ? 0 : PRICE_EDGE_BAR;
+    return section_edge(t, position) ? PRICE_EDGE_SECTION : PRICE_EDGE_BAR;
 }
 
 /* Mean beat of up to four units going back (step -1) or forward (+1) inside one take. */

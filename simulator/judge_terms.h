@@ -12,8 +12,9 @@
 #define PRICE_BEAT_JUMP    0.12 /* bars halved or doubled */
 #define PRICE_SEAM         0.2  /* a seam that is wrong in every way */
 #define PRICE_LENGTH       4.0  /* distance to the window as a share of its edge */
-#define PRICE_EDGE_BAR     0.1  /* start or end on a bar line inside a section */
-#define PRICE_EDGE_BEAT    0.25 /* start or end inside a bar */
+#define PRICE_EDGE_SECTION 0.04 /* start or end on a section's edge that is not the form's */
+#define PRICE_EDGE_BAR     0.1  /* on a bar line inside a section */
+#define PRICE_EDGE_BEAT    0.25 /* inside a bar */
 
 /* Price of breaking the form between position `from` (where the music stands) and `to`; 0 when equal. */
 double form_jump_price(const Truth *t, int32_t from, int32_t to);
@@ -21,7 +22,8 @@ double form_jump_price(const Truth *t, int32_t from, int32_t to);
 double line_fault(const Truth *t, int32_t position);
 /* Share of a seam's price for the step in tempo between beats ending with unit a and starting with b. */
 double tempo_fault(const Truth *t, int32_t a, int32_t b);
-double edge_price(const Truth *t, int32_t position);
+/* Price of starting (form_edge 0) or ending (form_edge n_slots * meter) at `position`. */
+double edge_price(const Truth *t, int32_t position, int32_t form_edge);
 
 /* What the window lets a song leave out or repeat, in beats of the form. */
 typedef struct FormBudget {

@@ -155,7 +155,7 @@ static void search(Search *s) {
     for (int64_t i = 0; i < (int64_t)s->n_beats * s->n_buckets; i++) s->states[i].cost = NO_COST;
     for (int32_t j = 0; j < s->n_beats; j++)
         if (truth_bar_at(t, s->unit[j]))
-            relax(s, j, 0, (float)(edge_price(t, position(s, j)) + skip_price(s, position(s, j))), -1);
+            relax(s, j, 0, (float)(edge_price(t, position(s, j), 0) + skip_price(s, position(s, j))), -1);
     for (int32_t q = 0; q < s->n_buckets; q++)
         for (int32_t j = 0; j < s->n_beats; j++) {
             int32_t index = q * s->n_beats + j;
@@ -180,8 +180,8 @@ static int32_t best_ends(const Search *s, End ends[JUDGED_ENDS], int64_t *reache
         if (state->length > *reached) *reached = state->length;
         if (state->length < s->lo) continue;
         int32_t end = position(s, i % s->n_beats) + 1;
-        float cost =
-            state->cost + (float)(edge_price(s->t, end) + skip_price(s, s->t->n_slots * s->t->meter - end));
+        float cost = state->cost + (float)(edge_price(s->t, end, s->t->n_slots * s->t->meter) +
+                                           skip_price(s, s->t->n_slots * s->t->meter - end));
         if (n == JUDGED_ENDS && cost >= ends[n - 1].cost) continue;
         int32_t at = n < JUDGED_ENDS ? n++ : n - 1;
         for (; at > 0 && ends[at - 1].cost > cost; at--) ends[at] = ends[at - 1];
