@@ -130,7 +130,7 @@ Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz,
         st = fail(BS_TOO_BIG, "%.60s...: the path is too long", path);
         goto out;
     }
-    strcpy(w->path, path);
+    memcpy(w->path, path, strlen(path) + 1);
     TRY(choose_format(path, bits, &info, &w->bits));
     if ((info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_WAV)
         w->max_frames = (UINT32_MAX - 4096) / (n_channels * (bits / 8));

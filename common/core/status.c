@@ -44,7 +44,8 @@ Status fail_in(Status st, const char *format, ...) {
     int n = vsnprintf(error_line, sizeof error_line, format, args);
     va_end(args);
     if (n < 0) n = 0;
-    if ((size_t)n < sizeof error_line && snprintf(error_line + n, sizeof error_line - (size_t)n, ": %s", below) < 0)
+    if ((size_t)n < sizeof error_line &&
+        snprintf(error_line + n, sizeof error_line - (size_t)n, ": %s", below) < 0)
         error_line[n] = 0;
     flatten(error_line);
     return st;
