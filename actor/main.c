@@ -75,6 +75,7 @@ static Status actor_open(Actor *a) {
     ActorLinkOptions o = {.name = s->name,
                           .cache_folder = cache,
                           .slots = (uint32_t)s->slots,
+                          .env_version = ENV_VERSION,
                           .give_up_ms = s->give_up_s < 0 ? -1 : 1000 * s->give_up_s};
     snprintf(o.reach.rendezvous, sizeof o.reach.rendezvous, "%s", s->rendezvous);
     snprintf(o.reach.keys, sizeof o.reach.keys, "%s", s->keys);
@@ -150,11 +151,11 @@ out:
     return BS_OK;
 }
 
-/* A learner that finished leaves a rendezvous without endpoints, for actors that missed its BYE. They wait a
- * little: a later learner of the run may be about to write its own. */
+/* A learner that ends says so in its rendezvous, for actors that start too late to hear its BYE. They wait a
+ * little: the next learner of the run may be about to write its own. */
 static bool run_over(const Actor *a, double *since_s) {
     Rendezvous r;
-    bool over = rendezvous_read(a->settings.rendezvous, &r) == BS_OK && !r.local[0] && !r.remote[0];
+    bool over = rendezvous_read(a->settings.rendezvous, &r) == BS_OK && r.ended;
     if (!over) *since_s = clock_s();
     return clock_s() - *since_s > OVER_S;
 }

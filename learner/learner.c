@@ -93,6 +93,7 @@ static Status open_link(Learner *l, const ByteWriter *ledger) {
                             .batch = (uint32_t)s->batch,
                             .group = TICKET_GROUP,
                             .max_lag = (uint32_t)s->max_lag,
+                            .env_version = ENV_VERSION,
                             .last_update = l->total,
                             .check_one_in = (uint32_t)s->check_one_in,
                             .make = curriculum_ticket,
@@ -175,17 +176,9 @@ static void drop_batch(Learner *l) {
     l->n_batch = l->n_tickets = l->n_demos = 0;
 }
 
-/* For actors that miss the BYE: where this run was, there is nobody any more. */
-static void leave_rendezvous(const Learner *l) {
-    Rendezvous nobody = {.role = "learner", .epoch = l->run.epoch};
-    if (run_check(&l->run) == BS_OK && rendezvous_write(l->run.rendezvous, &nobody) == BS_OK) return;
-    log_warn("rendezvous", "%s", error_text());
-}
-
 void learner_close(Learner *l) {
     l->ready = false;
     if (l->link) learner_link_close(l->link);
-    if (l->finished) leave_rendezvous(l);
     if (l->batch) drop_batch(l);
     pool_drop(&l->pool);
     trainer_free(l->trainer);

@@ -43,7 +43,6 @@ typedef struct Learner {
     int metrics_port;
     double started_s, reported_s;
     volatile bool ready;
-    bool finished; /* every update is made */
     uint64_t steps_reported;
     uint64_t n_failed_in_a_row;
     const volatile int *stop; /* set by a signal */

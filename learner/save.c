@@ -224,7 +224,6 @@ Status learner_finish(Learner *l) {
     log_info("end", "updates=%" PRIu64 " steps=%" PRIu64 " weights=%s", l->updates, l->env_steps, hex);
     hex[HASH_HEX - 1] = '\n';
     TRY(run_write(&l->run, "weights.hash", hex, HASH_HEX));
-    l->finished = true;
 out:
     bytes_drop(&policy);
     bytes_drop(&imitation);
