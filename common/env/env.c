@@ -134,8 +134,9 @@ static Status check_order(const Env *e) {
             return fail(BS_CONFLICT, "job: a must lies after the end in the form; no_reorder forbids that");
     }
     int64_t most = e->rest_samples[0];
-    if (end_pid >= 0) most += span_samples(es, plan->end, plan->end + 1) - e->rest_samples[end_pid];
-    if (most < plan->lo)
+    if (end_pid >= 0) most -= e->rest_samples[end_pid];
+    if (plan->end >= 0) most += span_samples(es, plan->end, plan->end + 1);
+    if (most < plan->lo && !(plan->end >= 0 && !plan->end_is_final))
         return fail(BS_CONFLICT, "job: without reordering only %.1f s can be promised, %.1f s are asked for",
                     seconds(e, most), seconds(e, plan->lo));
     return BS_OK;
@@ -210,6 +211,7 @@ Status plan_make(Env *e, const Job *job) {
         plan->end >= 0 && (job->no_loop || (job->no_reorder && es->units[plan->end].pid >= 0) ||
                            span_samples(es, plan->end, plan->end + 1) < plan->tiny);
     plan->constrained = job->n_must > 0 || plan->end >= 0 || job->no_loop || job->no_reorder;
+    plan->has_never = job->n_never > 0;
     mark_never(e);
     list_musts(e);
     if (job->no_reorder) measure_form(e);

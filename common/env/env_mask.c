@@ -54,7 +54,11 @@ static bool keeps_order(const Env *e, const Append *x, int32_t last, bool final)
     int64_t rest = e->rest_samples[next];
     if (end_pid >= 0) {
         if (next > end_pid) return last == e->plan.end;
-        rest += span_samples(es, e->plan.end, e->plan.end + 1) - e->rest_samples[end_pid];
+        rest -= e->rest_samples[end_pid];
+    }
+    if (e->plan.end >= 0) {
+        if (!e->plan.end_is_final) return true; /* it can be kept again until lo is reached */
+        rest += span_samples(es, e->plan.end, e->plan.end + 1);
     }
     return e->now.length + x->samples + rest >= e->plan.lo;
 }
@@ -149,7 +153,9 @@ static inline bool is_jump(const Env *e, int32_t v) {
 }
 
 static inline int target_room(const Env *e, int i, int32_t v) {
-    if (i >= MENU_DYNAMIC) return e->es->menus[anchor_of(e)].fade_room[i - MENU_DYNAMIC];
+    const EnvMenu *menu = &e->es->menus[anchor_of(e)];
+    if (i >= MENU_DYNAMIC) return menu->fade_room[i - MENU_DYNAMIC];
+    if (v == menu->first) return menu->first_room;
     return fade_room(e->es, e->now.last, v);
 }
 
@@ -170,10 +176,19 @@ static inline bool jump_legal(const Env *e, int i, int fade) {
     return run_fits(e, v, n);
 }
 
+/* With nothing asked but the window, and an edit still short, only lengths decide on the anchor's menu. */
+static inline bool only_lengths(const Env *e, const EnvMenu *menu, int n_units) {
+    return !e->plan.constrained && !e->plan.has_never && e->now.n_out + n_units <= FREE_UNITS &&
+           menu->tune == e->plan.job.tune;
+}
+
 static inline bool pair_legal(const Env *e, int i) {
     if (e->now.owed || e->now.last < 0 || e->plan.job.no_reorder) return false;
-    const int32_t *p = e->es->menus[e->now.last + 1].pair[i];
-    return p[0] >= 0 && append_fits(e, p[0], p[1], 1, p[2]);
+    const EnvMenu *menu = &e->es->menus[e->now.last + 1];
+    const int32_t *p = menu->pair[i];
+    if (p[0] < 0 || e->now.length + menu->pair_samples[i] > e->plan.hi) return false;
+    return (only_lengths(e, menu, p[1] - p[0] + 1) && !unit_never(e, p[2])) ||
+           append_fits(e, p[0], p[1], 1, p[2]);
 }
 
 bool action_legal(const Env *e, int action) {
@@ -195,9 +210,33 @@ bool action_legal(const Env *e, int action) {
         if (n >= limit) return n;        \
     } while (0)
 
+/* The targets of the anchor's own menu, by lengths alone; none of them is the anchor. */
+static int scan_lengths(const Env *e, uint8_t *mask) {
+    const EnvMenu *menu = &e->es->menus[e->now.last + 1];
+    int64_t left = e->plan.hi - e->now.length;
+    int32_t room = left < INT32_MAX - 1 ? (int32_t)left : INT32_MAX - 1;
+    int n = 0;
+    for (int i = 0; i < MENU_STATIC; i++) {
+        uint8_t *m = mask + ACT_CROSSFADE + (MENU_DYNAMIC + i) * FADE_COUNT;
+        int fade = menu->fade_room[i] < e->now.run ? menu->fade_room[i] : e->now.run;
+        uint8_t there = e->now.menu[MENU_DYNAMIC + i] >= 0 && menu->samples[i][0] <= room;
+        m[FADE_SHORT] = there;
+        m[FADE_HALF_BEAT] = m[FADE_1_BEAT] = there & (fade >= 1);
+        m[FADE_2_BEATS] = there & (fade >= 2) & (menu->samples[i][1] <= room);
+        m[FADE_4_BEATS] = there & (fade >= 4) & (menu->samples[i][2] <= room);
+        n += m[0] + 2 * m[1] + m[3] + m[4];
+    }
+    return n;
+}
+
 static int scan_jumps(const Env *e, uint8_t *mask, int n, int limit, int *first) {
     const EnvNow *now = &e->now;
-    for (int i = 0; i < ENV_TARGETS; i++) {
+    int n_targets = ENV_TARGETS;
+    if (mask && limit > ENV_ACTIONS && now->last >= 0 && only_lengths(e, &e->es->menus[now->last + 1], 4)) {
+        n += scan_lengths(e, mask);
+        n_targets = MENU_DYNAMIC;
+    }
+    for (int i = 0; i < n_targets; i++) {
         int32_t v = now->menu[i];
         if (v < 0 || !is_jump(e, v) || !append_fits(e, v, v + 1, 1, -1)) continue;
         int action = ACT_CROSSFADE + i * FADE_COUNT;

@@ -111,16 +111,6 @@ static void pick_targets(const EnvSong *es, Pick *p) {
     pick_cheapest(es, p, tune);
 }
 
-static float clip2(float x) { return x > 2 ? 2 : x < -2 ? -2 : x; }
-
-/* Bars of the form from the one that comes next to the one of `v`, / 16. */
-static float form_step(const EnvSong *es, int32_t last_slotted, int32_t v) {
-    if (v >= es->n || es->units[v].pos < 0) return 0;
-    int32_t from = last_slotted >= 0 ? es->units[last_slotted].pos + 1 : 0;
-    int32_t meter = es->tunes[es->units[v].tune].meter;
-    return clip2((float)(es->units[v].pos / meter - from / meter) / 16);
-}
-
 /* What a target looks like from `last` (-1: start of the edit) over seam `s`, without what depends on the
  * episode. */
 void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float *row) {
@@ -130,7 +120,7 @@ void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, 
     row[OBS_TARGET_TEMPO] = s->tempo;
     row[OBS_TARGET_PHRASE] = s->phrase;
     row[OBS_TARGET_PHASE] = s->phase == 0;
-    row[OBS_TARGET_FORM_STEP] = form_step(es, last, v);
+    row[OBS_TARGET_FORM_STEP] = form_distance(es, last, x);
     row[OBS_TARGET_SAME_SLOT] =
         last >= 0 && x->pos >= 0 && es->units[last].pos >= 0 && x->pos == es->units[last].pos + 1;
     row[OBS_TARGET_KEPT] = 0;
@@ -171,6 +161,7 @@ static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
         m->pair[i][1] = s->end;
         m->pair[i][2] = go_on;
         m->pair_section[i] = near[i / 2];
+        m->pair_samples[i] = span_samples(es, s->first, s->end) + span_samples(es, go_on, go_on + 1);
         Seam in = seam_of(es, anchor - 1, s->first), back = seam_of(es, s->end - 1, go_on);
         float *row = m->pair_features[i];
         row[OBS_PAIR_THERE] = 1;
@@ -178,22 +169,48 @@ static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
         row[OBS_PAIR_OUT] = seam_transition(&back, FADE_SHORT) + back.tempo + back.phrase;
         row[OBS_PAIR_LENGTH] = (float)span_samples(es, s->first, s->end);
         row[OBS_PAIR_FLAW] = s->flaw;
-        row[OBS_PAIR_FORM_STEP] = form_step(es, anchor - 1, s->first);
+        row[OBS_PAIR_FORM_STEP] = form_distance(es, anchor - 1, &es->units[s->first]);
     }
 }
 
+static void target_fill(const EnvSong *es, int32_t last, int32_t v, float *row) {
+    Seam s = {0};
+    if (last >= 0) s = seam_of(es, last, v);
+    target_features(es, last, v, &s, row);
+}
+
+static int32_t first_beat(const EnvSong *es, int32_t tune) {
+    for (int32_t u = 0; u < es->n; u++)
+        if (es->units[u].tune == tune && es->units[u].kind == UNIT_BEAT) return u;
+    return -1;
+}
+
 void menus_make(EnvSong *es) {
+    int32_t tune = -1, first = -1;
     for (int32_t anchor = 0; anchor <= es->n; anchor++) {
         EnvMenu *m = &es->menus[anchor];
         Pick p = {m->target, anchor, 0};
         pick_targets(es, &p);
         for (int i = 0; i < p.n; i++) {
-            Seam s = {0};
-            if (anchor > 0) s = seam_of(es, anchor - 1, m->target[i]);
-            target_features(es, anchor - 1, m->target[i], &s, m->features[i]);
-            m->fade_room[i] = (uint8_t)fade_room(es, anchor - 1, m->target[i]);
+            int32_t v = m->target[i];
+            target_fill(es, anchor - 1, v, m->features[i]);
+            m->fade_room[i] = (uint8_t)fade_room(es, anchor - 1, v);
+            for (int k = 0; k < 3; k++) {
+                int64_t x = v + (1 << k) <= es->n ? span_samples(es, v, v + (1 << k)) : INT32_MAX;
+                m->samples[i][k] = x < INT32_MAX ? (int32_t)x : INT32_MAX;
+            }
         }
         for (int i = p.n; i < MENU_STATIC; i++) m->target[i] = -1;
+        if (tune_at(es, anchor) != tune) {
+            tune = tune_at(es, anchor);
+            first = first_beat(es, tune);
+        }
+        m->first = first;
+        m->tune = tune;
+        if (first >= 0) {
+            target_fill(es, anchor - 1, first, m->first_features);
+            m->first_room = (uint8_t)fade_room(es, anchor - 1, first);
+        }
         pick_pairs(es, m, anchor);
     }
 }

@@ -37,13 +37,6 @@ static void observe_last(const Env *e, float *x) {
     if (tune->n_pid > 0) x[OBS_FORM_COVERED] = (float)now->n_covered / (float)tune->n_pid;
 }
 
-static float form_step(const Env *e, const EnvUnit *u) {
-    if (u->pos < 0) return 0;
-    int32_t last = e->now.last_slotted, meter = e->es->tunes[u->tune].meter;
-    int32_t from = last >= 0 ? e->es->units[last].pos + 1 : 0;
-    return clip((float)(u->pos / meter - from / meter) / 16, -2, 2);
-}
-
 static void observe_here(const Env *e, const Seam *s, float *x) {
     const EnvSong *es = e->es;
     int32_t p = e->now.playhead, last = e->now.last;
@@ -64,10 +57,10 @@ static void observe_here(const Env *e, const Seam *s, float *x) {
         x[OBS_SLOT_KEPT] = clip((float)e->pid_kept[u->pid] / 2, 0, 2);
         x[OBS_SLOT_RANK] = u->rank;
     }
-    x[OBS_FORM_STEP] = form_step(e, u);
+    x[OBS_FORM_STEP] = form_distance(es, e->now.last_slotted, u);
     for (int k = 0; k < SPANS; k++) {
         int32_t end = u->end[k];
-        x[OBS_FLAW_HERE + k] = (float)(es->flaw_sum[end] - es->flaw_sum[p]) / (float)(end - p);
+        x[OBS_FLAW_HERE + k] = u->flaw_ahead[k];
         x[OBS_KEEP_LENGTH + k] = clip((float)span_samples(es, p, end) * e->plan.per_sample, 0, 2);
     }
 }
@@ -87,7 +80,9 @@ static void observe_targets(const Env *e, const Seam *here, EnvObs *obs) {
             memset(row, 0, sizeof obs->target_features[i]);
             continue;
         }
-        if (i < MENU_DYNAMIC || last < 0) {
+        if (v == menu->first && i < MENU_DYNAMIC && last >= 0) {
+            memcpy(row, menu->first_features, sizeof menu->first_features);
+        } else if (i < MENU_DYNAMIC || last < 0) {
             Seam s = {0};
             if (v == now->playhead)
                 s = *here;

@@ -71,7 +71,7 @@ static void make_units(EnvSong *es) {
         x->take = su->take;
         x->tune = su->take >= 0 ? (int16_t)s->takes[su->take].tune : -1;
         x->in_take = su->take >= 0 && (su->kind == UNIT_BEAT || su->kind == UNIT_FREE);
-        x->pos = x->pid = x->section = -1;
+        x->pos = x->pid = x->section = x->slot = x->next_slot = -1;
         x->label = x->offset = -1;
         x->vocal = su->vocal;
         es->start[u] = su->start_sample;
@@ -142,6 +142,8 @@ static Status make_form(EnvSong *es) {
             if (x->tune != t || x->kind != UNIT_BEAT) continue;
             if (slots && s->units[u].slot < 0) continue;
             x->pos = slots ? s->units[u].slot * meter + s->units[u].phase : next++;
+            x->slot = x->pos / meter;
+            x->next_slot = (x->pos + 1) / meter;
             keys[n_keys++] = (int64_t)t << 48 | (int64_t)x->pos << 16 | u;
         }
     }
@@ -255,8 +257,9 @@ static void make_content(EnvSong *es) {
         float music = su->kind == UNIT_GAP ? 0 : su->music;
         x->content =
             music * (1 - 2 * su->flaw - 6 * regret - 0.2f * deviation - 0.2f * take_flaw) - 6 * (1 - music);
-        int32_t end = x->end[SPAN_BAR];
-        x->bar_flaw = (float)((es->flaw_sum[end] - es->flaw_sum[u]) / (end - u));
+        for (int k = 0; k < SPANS; k++)
+            x->flaw_ahead[k] = (float)((es->flaw_sum[x->end[k]] - es->flaw_sum[u]) / (x->end[k] - u));
+        x->bar_flaw = x->flaw_ahead[SPAN_BAR];
     }
 }
 

@@ -37,7 +37,9 @@ typedef struct EnvUnit {
     float level;           /* dB over its bar against the tune's mean */
     float tempo_before, tempo_after; /* bpm over up to 4 beats that end, that start here; 0 unknown */
     float vocal, rank, bar_flaw;
-    float bar_cos, bar_sin; /* of the place in the bar of the unit after it */
+    float flaw_ahead[SPANS]; /* mean flaw from it to the end of each span */
+    int32_t slot, next_slot; /* bar of the form it plays, and the bar of the beat after it; -1 */
+    float bar_cos, bar_sin;  /* of the place in the bar of the unit after it */
 } EnvUnit;
 
 typedef struct EnvTune {
@@ -54,10 +56,15 @@ typedef struct EnvSection {
 
 typedef struct EnvMenu { /* of one anchor */
     int32_t target[MENU_STATIC];
-    uint8_t fade_room[MENU_STATIC]; /* longest fade in beats that handles and tempo allow */
+    int32_t samples[MENU_STATIC][3]; /* of the first 1, 2, 4 units there; INT32_MAX past the end */
+    uint8_t fade_room[MENU_STATIC];  /* longest fade in beats that handles and tempo allow */
+    uint8_t first_room;  /* the same for the tune's first beat, which is nearly always first allowed */
+    int32_t first, tune; /* the tune it is made for */
+    float first_features[ENV_TARGET_FEATURES];
     float features[MENU_STATIC][ENV_TARGET_FEATURES];
     int32_t pair[ENV_PAIRS][3]; /* first and end of the section, where to go on; -1 = none */
     int32_t pair_section[ENV_PAIRS];
+    int64_t pair_samples[ENV_PAIRS]; /* of the section and the unit where it goes on */
     float pair_features[ENV_PAIRS][ENV_PAIR_FEATURES];
 } EnvMenu;
 
@@ -104,6 +111,7 @@ typedef struct EnvPlan {
     int64_t lo, hi, shortest, tiny;
     int32_t n_must, first_allowed, end;
     uint8_t end_is_final; /* the end unit can be kept once only */
+    uint8_t has_never;    /* the Job asks for some */
     uint8_t constrained;  /* any of must, end, no_loop, no_reorder */
     float per_sample;     /* 1 / hi */
     float per_phrase;     /* 1 / phrases expected in the window */
@@ -163,6 +171,13 @@ int fade_room(const EnvSong *es, int32_t last, int32_t v);
 void menus_make(EnvSong *es);
 void menu_update(Env *e);
 void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float *row);
+
+/* Bars of the form from the one that comes next to the one `x` plays, / 16. */
+static inline float form_distance(const EnvSong *es, int32_t last_slotted, const EnvUnit *x) {
+    if (x->slot < 0) return 0;
+    float d = (float)(x->slot - (last_slotted >= 0 ? es->units[last_slotted].next_slot : 0)) / 16;
+    return d > 2 ? 2 : d < -2 ? -2 : d;
+}
 
 /* env_mask.c */
 bool append_fits_all(const Env *e, int32_t a, int32_t b, int32_t times, int32_t then);

@@ -185,6 +185,7 @@ static int32_t play_episode(Play *p, const Job *job, Rng *r, bool careful) {
             rewards[n] = x;
         } else {
             rewards[n] = env_step(p->env, a, NULL, &st);
+            if (st != BS_OK) print_message("step %d: %s\n", n, error_text());
             assert_int_equal(st, BS_OK);
         }
         actions[n++] = (uint8_t)a;
