@@ -308,6 +308,54 @@ static void replay_of_parse_is_the_edit_under_constraints(void **state) {
     parse_many(true, sequences(1000));
 }
 
+/* Units of a few samples and windows of many units: the pace rules are what bounds these episodes. */
+static void tiny_units_and_long_windows_end_as_well(void **state) {
+    (void)state;
+    int32_t most_steps = 0, most_units = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        Rng r = rng_at(seed, 6);
+        Play p = {0};
+        SongMakeOptions o = {.takes = 2, .sections = 3, .free_units = seed % 2};
+        p.song = song_make(seed, &o);
+        for (int32_t u = 1; u < p.song->n_units; u++) /* every third unit shrinks to some samples */
+            if (rng_below(&r, 3) == 0 && u + 1 < p.song->n_units)
+                p.song->units[u + 1].start_sample =
+                    p.song->units[u].start_sample + 1 + (int64_t)rng_below(&r, 60);
+        assert_int_equal(song_check(p.song), BS_OK);
+        assert_int_equal(env_song_new(&p.es, p.song), BS_OK);
+        assert_int_equal(env_new(&p.env, p.es), BS_OK);
+        assert_int_equal(env_new(&p.other, p.es), BS_OK);
+        Job job;
+        job_init(&job, p.song);
+        job.lo_samples = (int64_t)(rng_between(&r, 2, 6) * (double)p.song->n_samples);
+        job.hi_samples = job.lo_samples + longest_unit(p.song);
+        if (seed % 3 == 0) job.end_unit = random_unit_of(p.song, 0, &r);
+        for (int greedy = 0; greedy < 3; greedy++) {
+            int32_t n = 0;
+            if (env_reset(p.env, &job) != BS_OK) continue;
+            while (!env_done(p.env)) { /* the shortest way on, or a jump whenever there is one */
+                Status st;
+                uint8_t mask[ENV_ACTIONS];
+                env_legal(p.env, mask);
+                int a = random_action(mask, &r, 2);
+                if (greedy == 1 && mask[ACT_KEEP]) a = ACT_KEEP;
+                if (greedy == 2 && mask[ACT_CUT]) a = ACT_CUT;
+                env_step(p.env, a, NULL, &st);
+                assert_int_equal(st, BS_OK);
+                n++;
+                assert_true(n <= ENV_MAX_STEPS);
+            }
+            assert_in_range(env_out_samples(p.env), (uint64_t)job.lo_samples, (uint64_t)job.hi_samples);
+            int32_t k = env_out_units(p.env, NULL, NULL);
+            if (n > most_steps) most_steps = n;
+            if (k > most_units) most_units = k;
+        }
+        play_close(&p);
+    }
+    print_message("at most %d steps, %d units\n", most_steps, most_units);
+    assert_true(most_units > 400);
+}
+
 static void replay_names_the_step_that_is_not_legal(void **state) {
     (void)state;
     Play p = play_open(5);
@@ -331,6 +379,7 @@ int main(void) {
         cmocka_unit_test(mask_says_what_step_accepts),
         cmocka_unit_test(replay_of_parse_is_the_edit),
         cmocka_unit_test(replay_of_parse_is_the_edit_under_constraints),
+        cmocka_unit_test(tiny_units_and_long_windows_end_as_well),
         cmocka_unit_test(replay_names_the_step_that_is_not_legal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
