@@ -1,7 +1,6 @@
 /* The CPU's table of operations: matrix products by OpenBLAS, everything else in short row loops with a
  * fixed order of summation. Formulas are in nn.h. */
 #include "common/nn/nn_cpu.h"
-#include "common/nn/nn_blas.h"
 #include "common/nn/nn_vec.h"
 #include <stdlib.h>
 
@@ -61,16 +60,16 @@ static void cpu_linear(Real *y, int ldy, const Real *x, int ldx, const Real *w, 
             else
                 memcpy(row, b, (size_t)n * sizeof(Real));
         }
-    gemm(false, false, m, n, k, 1, x, ldx, w, n, add || b ? 1 : 0, y, ldy);
+    nn_cpu_gemm(false, false, m, n, k, 1, x, ldx, w, n, add || b ? 1 : 0, y, ldy);
 }
 
 static void cpu_linear_grad(Real *dx, int lddx, Real *dw, Real *db, const Real *dy, int lddy, const Real *x,
                             int ldx, const Real *w, int m, int n, int k, bool add) {
     if (m <= 0) return;
-    gemm(true, false, k, n, m, 1, x, ldx, dy, lddy, 1, dw, n);
+    nn_cpu_gemm(true, false, k, n, m, 1, x, ldx, dy, lddy, 1, dw, n);
     if (db)
         for (int i = 0; i < m; i++) axpy(db, 1, dy + (size_t)i * lddy, n);
-    if (dx) gemm(false, true, m, k, n, 1, dy, lddy, w, n, add ? 1 : 0, dx, lddx);
+    if (dx) nn_cpu_gemm(false, true, m, k, n, 1, dy, lddy, w, n, add ? 1 : 0, dx, lddx);
 }
 
 static void cpu_layernorm(Real *y, Real *stats, const Real *x, const Real *g, const Real *b, int m, int d) {
@@ -261,5 +260,3 @@ const NnOps *nn_ops_cpu(void) {
     };
     return &ops;
 }
-
-void nn_threads(int n) { openblas_set_num_threads(n); }

@@ -4,7 +4,6 @@
  * probabilities again (Dao et al. 2022):
  *     P = exp(q k' s - lse), dV += P' dO, dS = P (dO V' - rowsum(dO O)) s, dQ = dS K, dK += dS' Q.
  * Blocks go in order, so results repeat. */
-#include "common/nn/nn_blas.h"
 #include "common/nn/nn_cpu.h"
 #include "common/nn/nn_vec.h"
 
@@ -51,12 +50,12 @@ void nn_cpu_attention(Real *out, Real *lse, const Real *qkv, NnSegments segments
             for (int r0 = 0; r0 < n; r0 += NN_ATTENTION_ROWS) {
                 const int m = n - r0 < NN_ATTENTION_ROWS ? n - r0 : NN_ATTENTION_ROWS;
                 const int keys = keys_seen(n, r0, m, causal);
-                gemm(false, true, m, keys, head_dim, 1, q + (size_t)r0 * ld, ld, k, ld, 0, work, keys);
+                nn_cpu_gemm(false, true, m, keys, head_dim, 1, q + (size_t)r0 * ld, ld, k, ld, 0, work, keys);
                 for (int i = 0; i < m; i++)
                     lse[(size_t)(first + r0 + i) * n_heads + h] =
                         softmax_row(work + (size_t)i * keys, causal ? r0 + i + 1 : keys, keys, scale);
-                gemm(false, false, m, head_dim, keys, 1, work, keys, v, ld, 0,
-                     out + (size_t)(first + r0) * d + h * head_dim, d);
+                nn_cpu_gemm(false, false, m, head_dim, keys, 1, work, keys, v, ld, 0,
+                            out + (size_t)(first + r0) * d + h * head_dim, d);
             }
         }
     }
@@ -93,8 +92,8 @@ void nn_cpu_attention_grad(Real *dqkv, const Real *dout, const Real *out, const 
                 const int keys = keys_seen(n, r0, m, causal);
                 const size_t at = (size_t)(first + r0) * d + (size_t)(h * head_dim);
                 Real *p = work, *dp = work + (size_t)m * keys;
-                gemm(false, true, m, keys, head_dim, 1, q + (size_t)r0 * ld, ld, k, ld, 0, p, keys);
-                gemm(false, true, m, keys, head_dim, 1, dout + at, d, v, ld, 0, dp, keys);
+                nn_cpu_gemm(false, true, m, keys, head_dim, 1, q + (size_t)r0 * ld, ld, k, ld, 0, p, keys);
+                nn_cpu_gemm(false, true, m, keys, head_dim, 1, dout + at, d, v, ld, 0, dp, keys);
                 for (int i = 0; i < m; i++) {
                     const Real *o = out + at + (size_t)i * d, *g = dout + at + (size_t)i * d;
                     Real delta = 0;
@@ -103,9 +102,9 @@ void nn_cpu_attention_grad(Real *dqkv, const Real *dout, const Real *out, const 
                                       lse[(size_t)(first + r0 + i) * n_heads + h]);
                     score_grad_row(dp + (size_t)i * keys, p + (size_t)i * keys, keys, scale, delta);
                 }
-                gemm(true, false, keys, head_dim, m, 1, p, keys, dout + at, d, 1, dv, ld);
-                gemm(false, false, m, head_dim, keys, 1, dp, keys, k, ld, 0, dq + (size_t)r0 * ld, ld);
-                gemm(true, false, keys, head_dim, m, 1, dp, keys, q + (size_t)r0 * ld, ld, 1, dk, ld);
+                nn_cpu_gemm(true, false, keys, head_dim, m, 1, p, keys, dout + at, d, 1, dv, ld);
+                nn_cpu_gemm(false, false, m, head_dim, keys, 1, dp, keys, k, ld, 0, dq + (size_t)r0 * ld, ld);
+                nn_cpu_gemm(true, false, keys, head_dim, m, 1, dp, keys, q + (size_t)r0 * ld, ld, 1, dk, ld);
             }
         }
     }

@@ -6,6 +6,7 @@
 #define NN_DOUBLE
 #include "common/model/policy_layout.c"
 #include "common/model/policy_net.c"
+#include "common/nn/nn_blas.c"
 #include "common/nn/nn_cpu.c"
 #include "common/nn/nn_cpu_attention.c"
 
