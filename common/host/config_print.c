@@ -73,9 +73,17 @@ void config_dump(const ConfigTable *table, const void *settings, FILE *out) {
     }
 }
 
+/* "bandsaw edit FILE [options]" -> "bandsaw edit". */
+static int title_length(const char *usage) {
+    size_t n = strcspn(usage, " "), second = strcspn(usage + n + (usage[n] != 0), " ");
+    bool is_verb = usage[n] && second && strspn(usage + n + 1, "abcdefghijklmnopqrstuvwxyz-") == second &&
+                   usage[n + 1] != '-';
+    return (int)(is_verb ? n + 1 + second : n);
+}
+
 void config_markdown(const ConfigTable *table, FILE *out) {
     char name[OPTION_NAME_BYTES], range[256];
-    fprintf(out, "## %s\n\n%s\n\n", table->program, table->about);
+    fprintf(out, "## %.*s\n\n%s\n\n", title_length(table->usage), table->usage, table->about);
     fprintf(out, "`%s`\n\n| flag | environment | default | allowed | meaning |\n|---|---|---|---|---|\n",
             table->usage);
     for (size_t i = 0; i < table->n_options; i++) {

@@ -210,6 +210,7 @@ static void lists_every_option_in_help_and_markdown(void **state) {
             assert_non_null(strstr(text, options[i].help));
         }
         assert_non_null(strstr(text, "BANDSAW_LEARNER_LR"));
+        if (markdown) assert_ptr_equal(strstr(text, "## bandsaw test\n"), text);
         free(text);
     }
 }
