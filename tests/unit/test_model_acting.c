@@ -161,6 +161,53 @@ static void agrees_with_the_network_that_trains(void **state) {
     free(x);
 }
 
+static void a_held_encoding_is_dropped_when_song_or_weights_change(void **state) {
+    (void)state;
+    World w, other;
+    Outputs *x = malloc(sizeof *x), *y = malloc(sizeof *y);
+    assert_non_null(x);
+    assert_non_null(y);
+    world_init(&w, "tiny");
+    world_init(&other, "tiny");
+    w.song.hash.bytes[0] = 1;
+    PolicyActing *a = acting_of(&w), *fresh = acting_of(&w);
+    together(a, &w, x);
+    together(a, &w, y); /* the encoding is held */
+    assert_memory_equal(x, y, sizeof *x);
+
+    for (int i = 0; i < UNITS * SONG_FEATURES; i++) other.song.features[i] *= 0.5f;
+    other.song.hash.bytes[0] = 2;
+    together(a, &other, x);
+    together(fresh, &other, y);
+    assert_memory_equal(x, y, sizeof *x);
+
+    PolicyNet *net; /* other weights, the same song */
+    ByteWriter bytes;
+    bytes_init(&bytes, 1 << 24);
+    assert_int_equal(policy_net_new(&net, nn_ops_cpu(), &w.spec, (PolicyLimits){4, 4, 1}, 77), BS_OK);
+    assert_int_equal(policy_net_save(net, false, &bytes), BS_OK);
+    together(a, &w, x);
+    assert_int_equal(policy_acting_load(a, bytes.bytes, bytes.n_bytes), BS_OK);
+    assert_int_equal(policy_acting_load(fresh, bytes.bytes, bytes.n_bytes), BS_OK);
+    together(a, &w, y);
+    assert_memory_not_equal(x, y, sizeof *x);
+    together(fresh, &w, x);
+    assert_memory_equal(x, y, sizeof *x);
+    /* a file that is refused leaves what was loaded */
+    assert_int_equal(policy_acting_load(a, bytes.bytes, bytes.n_bytes / 2), BS_CORRUPT);
+    together(a, &w, y);
+    assert_memory_equal(x, y, sizeof *x);
+
+    policy_net_free(net);
+    bytes_drop(&bytes);
+    policy_acting_free(a);
+    policy_acting_free(fresh);
+    world_drop(&w);
+    world_drop(&other);
+    free(x);
+    free(y);
+}
+
 static void wrong_calls_are_refused(void **state) {
     (void)state;
     World w;
@@ -190,6 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_do_not_depend_on_batch_or_order),
         cmocka_unit_test(agrees_with_the_network_that_trains),
+        cmocka_unit_test(a_held_encoding_is_dropped_when_song_or_weights_change),
         cmocka_unit_test(wrong_calls_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
