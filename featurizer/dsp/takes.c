@@ -2,9 +2,10 @@
  *
  * The level is read as a running median over 0.5 s, so stick clicks and coughs vanish and what keeps
  * sounding stays. Its histogram has two hills, playing and not playing; the threshold lies in the valley
- * (Otsu: largest variance between the two classes). Stretches above it become regions; a break shorter
- * than a second belongs to the music, a region shorter than two seconds does not. What is left is compared
- * with the body of the recording in spectrum and pulse, which sorts out talk and noise of some level. */
+ * (Otsu: largest variance between the two classes). Stretches above it become regions. Inside them, and among
+ * them, music is where the bands of the spectrum are filled as in the body of the recording: talk, a player
+ * noodling alone and a count-in lack some. What parts too much (a break of the band in mid-song) is put
+ * together again in hearing.c, where the beats tell that the same grid goes on. */
 #include "featurizer/dsp/takes.h"
 
 #include <math.h>
@@ -19,14 +20,15 @@ static int32_t level_step(float db) {
 
 static float step_level(int32_t step) { return (float)step / 2 - 100; }
 
-static void running_median(const float *db, int32_t n, float *out) {
+/* Running percentile over half a second. */
+static void running_level(const float *db, int32_t n, float share, float *out) {
     int32_t count[LEVELS] = {0}, held = 0;
     for (int32_t k = -HALF; k < n; k++) {
         if (k + HALF < n) count[level_step(db[k + HALF])]++, held++;
         if (k - HALF - 1 >= 0) count[level_step(db[k - HALF - 1])]--, held--;
         if (k < 0) continue;
         int32_t seen = 0, s = 0;
-        while (s < LEVELS - 1 && (seen += count[s]) * 2 < held) s++;
+        while (s < LEVELS - 1 && (float)(seen += count[s]) < share * (float)held) s++;
         out[k] = step_level(s);
     }
 }
@@ -61,7 +63,7 @@ static float valley(const float *db, int32_t n, float lo, float hi, float *apart
 }
 
 static void add_region(TakeMap *map, int32_t first, int32_t end) {
-    int32_t bridge = (int32_t)(1.0 * FRAMES_PER_S);
+    int32_t bridge = (int32_t)(0.5 * FRAMES_PER_S);
     if (map->n && first - map->regions[map->n - 1].end < bridge)
         map->regions[map->n - 1].end = end;
     else if (map->n < TAKES_MAX)
@@ -173,7 +175,7 @@ static Status measure_fullness(TakeMap *map, const Frames *f, Arena *mem) {
     for (int32_t g = 0; g < ONSET_BANDS; g++) {
         level[g] = arena_alloc(mem, sizeof(float) * (size_t)f->n);
         if (!level[g]) return fail(BS_NOMEM, "takes: out of memory");
-        running_median(f->band_db[g], f->n, level[g]);
+        running_level(f->band_db[g], f->n, 0.65F, level[g]);
         memcpy(sorted, level[g], sizeof(float) * (size_t)f->n);
         low[g] = percentile_of(sorted, f->n, 0.03);
         int32_t n = 0;
@@ -272,7 +274,7 @@ Status takes_find(TakeMap *map, const Frames *f, Arena *mem) {
     float *sorted = arena_alloc(mem, sizeof(float) * (size_t)f->n);
     map->music = arena_alloc(mem, sizeof(float) * (size_t)f->n);
     if (!level || !sorted || !map->music) return fail(BS_NOMEM, "takes: out of memory");
-    running_median(f->level_db, f->n, level);
+    running_level(f->level_db, f->n, 0.5F, level);
     memcpy(sorted, level, sizeof(float) * (size_t)f->n);
     map->loud_db = percentile_of(sorted, f->n, 0.9);
     float floor_db = percentile_of(sorted, f->n, 0.03);
