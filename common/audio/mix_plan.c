@@ -294,6 +294,7 @@ Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength 
     TRY(edit_check(edit, &info));
     TRY(planner_init(&p, reader));
     plan.n_seams = edit->n_segments - 1;
+    plan.sample_rate_hz = info.sample_rate_hz;
     plan.seams = calloc((size_t)edit->n_segments, sizeof *plan.seams);
     if (!plan.seams) {
         st = fail(BS_NOMEM, "mixdown: out of memory");
@@ -340,6 +341,9 @@ void mix_plan_limit(MixPlan *plan, int64_t max_samples) {
         plan->tail_samples -= cut;
         plan->n_samples -= cut;
         over -= cut;
+        int64_t least = (int64_t)plan->sample_rate_hz * CUT_MS / 1000, fade = plan->tail_fade_samples - cut;
+        if (least > plan->tail_fade_samples) least = plan->tail_fade_samples;
+        plan->tail_fade_samples = fade > least ? fade : least;
     }
     cut = over < plan->lead_in_samples ? over : plan->lead_in_samples;
     if (cut > 0) {

@@ -25,6 +25,7 @@ typedef struct MixPlan {
     int64_t lead_in_samples, tail_samples; /* before the first and after the last segment */
     int64_t lead_fade_samples, tail_fade_samples;
     int64_t n_samples; /* of the whole output */
+    int32_t sample_rate_hz;
 } MixPlan;
 
 /* Measures the recording around each seam. Unit tempo for long fades: beat_samples(context, sample) gives

@@ -21,6 +21,7 @@ enum { CHUNK_FRAMES = 4096 };
 
 struct AudioWriter {
     char path[PATH_BYTES], temporary[PATH_BYTES + 32];
+    bool named;    /* `temporary` is there */
     int fd, error; /* errno of the first failed call, 0 while all is well */
     int64_t offset, end;
     SNDFILE *file;
@@ -104,14 +105,20 @@ static Status open_temporary(AudioWriter *w) {
     struct stat there;
     if (!stat(w->path, &there) && S_ISDIR(there.st_mode)) return fail(BS_INVALID, "%s: is a folder", w->path);
     const char *base = path_base(w->path);
+    char folder[PATH_BYTES];
+    snprintf(folder, sizeof folder, "%.*s", base > w->path ? (int)(base - w->path) : 1,
+             base > w->path ? w->path : ".");
     snprintf(w->temporary, sizeof w->temporary, "%.*s.%s.%ld.part", (int)(base - w->path), w->path, base,
              (long)getpid());
-    w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    /* Without a name until it is whole, where the file system can: then even kill -9 leaves nothing. */
+    w->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+    w->named = w->fd < 0;
+    if (w->named) w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (w->fd < 0 && errno == EEXIST && !unlink(w->temporary)) /* left by a dead process of the same number */
         w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (w->fd < 0) {
         int error = errno;
-        w->temporary[0] = 0;
+        w->named = false;
         return fail(BS_IO, "%s: cannot be written: %s", w->path, strerror(error));
     }
     return BS_OK;
@@ -195,6 +202,22 @@ Status audio_write(AudioWriter *w, const float *samples, int64_t n_samples) {
     return BS_OK;
 }
 
+/* The target appears whole: link under the temporary name, then rename over what may be there. */
+static int give_name(AudioWriter *w) {
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
+    if (!w->named) {
+        if (linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW) &&
+            (errno != EEXIST || unlink(w->temporary) ||
+             linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW)))
+            return -1;
+        w->named = true;
+    }
+    if (rename(w->temporary, w->path)) return -1;
+    w->named = false;
+    return 0;
+}
+
 Status audio_finish(AudioWriter *w) {
     Status st = BS_OK;
     int closed = sf_close(w->file);
@@ -204,10 +227,9 @@ Status audio_finish(AudioWriter *w) {
         st = fail(BS_IO, "%s: writing failed: %s; nothing was kept", w->path, why(w->error));
     } else if (closed) {
         st = fail(BS_IO, "%s: writing failed: %s; nothing was kept", w->path, sf_error_number(closed));
-    } else if (rename(w->temporary, w->path)) {
+    } else if (give_name(w)) {
         st = fail(BS_IO, "%s: cannot be written: %s", w->path, strerror(errno));
     } else {
-        w->temporary[0] = 0;
         char folder[PATH_BYTES];
         const char *base = path_base(w->path);
         snprintf(folder, sizeof folder, "%.*s", base > w->path ? (int)(base - w->path) : 1,
@@ -222,7 +244,7 @@ void audio_abandon(AudioWriter *w) {
     if (!w) return;
     if (w->file) sf_close(w->file);
     if (w->fd >= 0) close(w->fd);
-    if (w->temporary[0]) unlink(w->temporary);
+    if (w->named) unlink(w->temporary);
     free(w->chunk);
     free(w);
 }

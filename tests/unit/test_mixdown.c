@@ -333,12 +333,17 @@ static void a_last_chord_rings_out_and_a_new_attack_is_not_heard(void **state) {
 
 static void a_plan_can_be_held_to_a_length(void **state) {
     (void)state;
-    MixPlan plan = {.lead_in_samples = 10, .tail_samples = 100, .n_samples = 1110};
+    MixPlan plan = {.lead_in_samples = 10,
+                    .tail_samples = 100,
+                    .tail_fade_samples = 100,
+                    .n_samples = 1110,
+                    .sample_rate_hz = 1000};
     mix_plan_limit(&plan, 2000);
     assert_int_equal(plan.n_samples, 1110);
     mix_plan_limit(&plan, 1050);
     assert_int_equal(plan.n_samples, 1050);
     assert_int_equal(plan.tail_samples, 40);
+    assert_int_equal(plan.tail_fade_samples, 40); /* not into the last beat */
     mix_plan_limit(&plan, 1003);
     assert_int_equal(plan.lead_in_samples, 3);
     mix_plan_limit(&plan, 900);
