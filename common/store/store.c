@@ -97,7 +97,7 @@ static Status fail_sql(const Store *store, const char *doing) {
 }
 
 static Status run(const Store *store, const char *text) {
-    return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK ? BS_OK : fail_sql(store, "prepare");
+    return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK ? BS_OK : fail_sql(store, "open");
 }
 
 static Status read_pragma(const Store *store, const char *text, int64_t *out) {
