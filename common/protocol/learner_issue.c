@@ -3,7 +3,7 @@
  * A ticket's version rule. async: counted in the order of issue, this ticket is planned for update
  * u = live / batch <= version + max_lag, so weights of version u - max_lag on are fresh enough.
  * lockstep: exactly version max(0, u - max_lag) with u = id / batch. */
-#include "common/protocol/learner_issue.h"
+#include "common/protocol/learner_turn.h"
 
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* The learner's events: messages, the clock and the learner's own calls. Issuing is in learner_issue.c. */
+/* The learner's events: messages, the clock and the learner's own calls. Issuing is in
+ * learner_issue.c, what actors hold in learner_actors.c. */
 #include "common/protocol/learner_protocol.h"
 
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 
 #include "common/core/rng.h"
-#include "common/protocol/learner_issue.h"
+#include "common/protocol/learner_turn.h"
 
 Status learner_protocol_init(LearnerProtocol *p, const LearnerRules *rules, const void *ledger,
                              size_t ledger_bytes) {
@@ -52,152 +53,6 @@ const WeightsId *learner_protocol_weights(const LearnerProtocol *p, uint64_t ver
     return NULL;
 }
 
-/* ---- out ---- */
-
-void learner_send(LearnerTurn *t, uint64_t peer, MessageType type) {
-    t->p->out.type = type;
-    t->sink(t->context, &(LearnerAction){.type = LEARNER_SEND, .peer = peer, .message = &t->p->out});
-}
-
-static void report(LearnerTurn *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void report(LearnerTurn *t, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    t->sink(t->context, &(LearnerAction){.type = LEARNER_REPORT, .text = text});
-}
-
-static void send_cancel(LearnerTurn *t, const ActorState *a, uint64_t first_id, uint64_t mask) {
-    t->p->out.cancel = (GroupRef){.epoch = t->p->rules.epoch, .first_id = first_id, .mask = mask};
-    learner_send(t, a->peer, MESSAGE_CANCEL);
-}
-
-/* ---- actors ---- */
-
-static ActorState *actor_of_peer(LearnerProtocol *p, uint64_t peer) {
-    for (uint32_t i = 0; i < p->n_actors; i++)
-        if (p->actors[i].used && p->actors[i].peer == peer) return &p->actors[i];
-    return NULL;
-}
-
-static ActorState *actor_of_incarnation(LearnerProtocol *p, uint64_t incarnation) {
-    for (uint32_t i = 0; i < p->n_actors; i++)
-        if (p->actors[i].used && p->actors[i].incarnation == incarnation) return &p->actors[i];
-    return NULL;
-}
-
-static uint16_t index_of(const LearnerProtocol *p, const ActorState *a) { return (uint16_t)(a - p->actors); }
-
-static bool is_banned(const LearnerProtocol *p, uint64_t incarnation) {
-    uint32_t n = p->n_banned < BANNED_MAX ? p->n_banned : BANNED_MAX;
-    for (uint32_t i = 0; i < n; i++)
-        if (p->banned[i] == incarnation) return true;
-    return false;
-}
-
-/* A mask over ids from `from` on, as one over ids from `to` on. */
-static uint64_t mask_from(uint64_t mask, uint64_t from, uint64_t to) {
-    if (from >= to) return from - to < 64 ? mask << (from - to) : 0;
-    return to - from < 64 ? mask >> (to - from) : 0;
-}
-
-static ActorGroup *group_of(ActorState *a, uint64_t id) {
-    for (uint32_t g = 0; g < a->n_groups; g++) {
-        uint64_t first = a->groups[g].first_id;
-        if (id >= first && id - first < 64 && (a->groups[g].mask >> (id - first) & 1)) return &a->groups[g];
-    }
-    return NULL;
-}
-
-static void group_clear(ActorState *a, ActorGroup *g, uint64_t id) {
-    g->mask &= ~(1ull << (id - g->first_id));
-    if (!g->mask) *g = a->groups[--a->n_groups];
-}
-
-static SecondRun *check_of(LearnerProtocol *p, uint64_t id) {
-    for (uint32_t i = 0; i < CHECKS_MAX; i++)
-        if (p->checks[i].used && p->checks[i].id == id) return &p->checks[i];
-    return NULL;
-}
-
-static void check_forget(LearnerProtocol *p, SecondRun *c) {
-    c->used = false;
-    p->n_checks--;
-}
-
-/* ---- tickets ---- */
-
-/* The ticket will never have a result: tell the learner, so that nobody waits for it. */
-void learner_give_up(LearnerTurn *t, uint64_t id, LedgerEntry *e, const char *reason) {
-    Ticket ticket;
-    learner_ticket(t->p, id, &ticket);
-    Result r = {.epoch = t->p->rules.epoch, .id = id, .failed = 1};
-    snprintf(r.reason, sizeof r.reason, "%s", reason);
-    ledger_move(&t->p->ledger, id, e, TICKET_FAILED);
-    t->sink(t->context, &(LearnerAction){.type = LEARNER_DELIVER, .ticket = &ticket, .result = &r});
-}
-
-/* An issue that came to nothing. blame: the attempt itself went wrong, and counts. */
-static void put_back(LearnerTurn *t, uint64_t id, LedgerEntry *e, uint16_t actor, bool blame,
-                     const char *reason) {
-    if (blame) {
-        e->attempts++;
-        e->blamed = actor;
-        if (e->attempts >= t->p->rules.max_attempts) {
-            report(t, "ticket %" PRIx64 " failed after %u attempts: %s", id, e->attempts, reason);
-            learner_give_up(t, id, e, reason);
-            return;
-        }
-    }
-    ledger_move(&t->p->ledger, id, e, TICKET_BACK);
-}
-
-/* The tickets of `mask` are no longer with this actor. */
-static void take_away(LearnerTurn *t, ActorState *a, uint32_t g, uint64_t mask, bool blame,
-                      const char *reason) {
-    LearnerProtocol *p = t->p;
-    ActorGroup group = a->groups[g];
-    mask &= group.mask;
-    a->groups[g].mask &= ~mask;
-    if (!a->groups[g].mask) a->groups[g] = a->groups[--a->n_groups];
-    for (int i = 0; i < 64; i++) {
-        if (!(mask >> i & 1)) continue;
-        uint64_t id = group.first_id + (uint64_t)i;
-        if (group.check) {
-            SecondRun *c = check_of(p, id);
-            if (c) c->out = false;
-            continue;
-        }
-        LedgerEntry *e = ledger_find(&p->ledger, id);
-        if (e && e->state == TICKET_OUT && e->holder == index_of(p, a))
-            put_back(t, id, e, index_of(p, a), blame, reason);
-    }
-}
-
-static void drop_actor(LearnerTurn *t, ActorState *a, bool blame, const char *reason) {
-    while (a->n_groups) {
-        bool started = a->groups[a->n_groups - 1].started;
-        take_away(t, a, a->n_groups - 1, UINT64_MAX, blame && started, reason);
-    }
-    a->used = false;
-    while (t->p->n_actors && !t->p->actors[t->p->n_actors - 1].used) t->p->n_actors--;
-}
-
-static void strike(LearnerTurn *t, uint64_t incarnation) {
-    LearnerProtocol *p = t->p;
-    ActorState *a = actor_of_incarnation(p, incarnation);
-    if (!a || ++a->strikes < STRIKES_MAX) return;
-    p->banned[p->n_banned++ % BANNED_MAX] = incarnation;
-    p->ledger.counters.turned_away++;
-    report(t, "actor %s turned away: %d invalid results", a->name, STRIKES_MAX);
-    p->out.welcome = (Welcome){.epoch = p->rules.epoch};
-    snprintf(p->out.welcome.refused, REFUSAL_BYTES, "%d invalid results", STRIKES_MAX);
-    learner_send(t, a->peer, MESSAGE_WELCOME);
-    drop_actor(t, a, false, "");
-}
-
 /* ---- messages ---- */
 
 static void refuse(LearnerTurn *t, uint64_t peer, const char *format, ...)
@@ -208,7 +63,7 @@ static void refuse(LearnerTurn *t, uint64_t peer, const char *format, ...) {
     va_start(args, format);
     vsnprintf(t->p->out.welcome.refused, REFUSAL_BYTES, format, args);
     va_end(args);
-    report(t, "actor refused: %s", t->p->out.welcome.refused);
+    learner_report(t, "actor refused: %s", t->p->out.welcome.refused);
     learner_send(t, peer, MESSAGE_WELCOME);
 }
 
@@ -230,7 +85,7 @@ static uint64_t go_on_mask(LearnerTurn *t, ActorState *a, const Held *h) {
         uint64_t bit = 1ull << i, id = h->group.first_id + (uint64_t)i;
         if (!(h->group.mask & bit)) continue;
         LedgerEntry *e = ledger_find(&p->ledger, id);
-        if (group_of(a, id))
+        if (actor_group(a, id))
             go_on |= bit;
         else if (!e || (e->state != TICKET_BACK && e->state != TICKET_OUT))
             continue;
@@ -251,7 +106,7 @@ static uint64_t go_on_mask(LearnerTurn *t, ActorState *a, const Held *h) {
             uint64_t id = h->group.first_id + (uint64_t)i;
             LedgerEntry *e = ledger_find(&p->ledger, id);
             ledger_move(&p->ledger, id, e, TICKET_OUT);
-            e->holder = index_of(p, a);
+            e->holder = actor_index(p, a);
         }
     }
     return go_on | adopt;
@@ -268,7 +123,7 @@ static void reconcile(LearnerTurn *t, ActorState *a, const Held *held, uint32_t 
             if (held[i].group.epoch != t->p->rules.epoch) continue;
             named |= mask_from(held[i].group.mask, held[i].group.first_id, group->first_id);
         }
-        if (group->mask & ~named) take_away(t, a, g, ~named, false, "");
+        if (group->mask & ~named) learner_take_away(t, a, g, ~named, false, "");
     }
 }
 
@@ -283,12 +138,12 @@ static void on_hello(LearnerTurn *t, uint64_t peer, const Hello *h) {
                p->rules.env_version);
         return;
     }
-    if (is_banned(p, h->incarnation)) {
+    if (actor_is_banned(p, h->incarnation)) {
         refuse(t, peer, "%s was turned away after %d invalid results", h->name, STRIKES_MAX);
         return;
     }
     ActorState *other = actor_of_peer(p, peer);
-    if (other && other->incarnation != h->incarnation) drop_actor(t, other, false, "");
+    if (other && other->incarnation != h->incarnation) learner_drop_actor(t, other, false, "");
     ActorState *a = actor_of_incarnation(p, h->incarnation);
     if (a) {
         reconcile(t, a, h->held, h->n_held, INT64_MAX);
@@ -302,7 +157,7 @@ static void on_hello(LearnerTurn *t, uint64_t peer, const Hello *h) {
         for (uint32_t i = 0; i < p->n_actors; i++)
             if (p->actors[i].used && &p->actors[i] != a && p->actors[i].place == h->place)
                 p->actors[i].gone = true;
-        report(t, "actor %s joined", h->name);
+        learner_report(t, "actor %s joined", h->name);
     }
     a->peer = peer;
     a->place = h->place;
@@ -355,24 +210,24 @@ static uint64_t digest_of(const Result *r) {
 /* A second run came: it must be the first one, byte for byte. */
 static void compare(LearnerTurn *t, const ActorState *a, const Result *r) {
     LearnerProtocol *p = t->p;
-    SecondRun *c = check_of(p, r->id);
+    SecondRun *c = second_run_of(p, r->id);
     p->ledger.counters.duplicate++;
     if (!c) return;
     if (!r->failed && (c->version == NO_VERSION || r->weights.version == c->version)) {
         p->ledger.counters.checked++;
         if (digest_of(r) != c->digest) {
             p->ledger.counters.mismatched++;
-            report(t, "ticket %" PRIu64 " run by two actors gives different bytes, the second by %s", r->id,
-                   a->name);
+            learner_report(t, "ticket %" PRIu64 " run by two actors gives different bytes, the second by %s",
+                           r->id, a->name);
         }
     }
-    check_forget(p, c);
+    second_run_forget(p, c);
 }
 
 static void want_second_run(LearnerTurn *t, const Result *r, const LedgerEntry *e) {
     LearnerProtocol *p = t->p;
     if (!p->rules.check_one_in || (r->id & TICKET_EVAL) || p->n_checks == CHECKS_MAX) return;
-    if (rng_mix(r->id, 0x5ec07d) % p->rules.check_one_in != 0 || check_of(p, r->id)) return;
+    if (rng_mix(r->id, 0x5ec07d) % p->rules.check_one_in != 0 || second_run_of(p, r->id)) return;
     for (uint32_t i = 0; i < CHECKS_MAX; i++) {
         if (p->checks[i].used) continue;
         p->checks[i] = (SecondRun){.used = true,
@@ -397,16 +252,16 @@ static void on_open_result(LearnerTurn *t, ActorState *a, Result *r, LedgerEntry
     TicketCounters *c = &p->ledger.counters;
     Ticket ticket;
     learner_ticket(p, r->id, &ticket);
-    uint16_t who = index_of(p, a);
+    uint16_t who = actor_index(p, a);
     if (e->holder != NOBODY && e->holder != who) { /* another actor has it now: not needed there any more */
         ActorState *holder = &p->actors[e->holder];
-        ActorGroup *g = group_of(holder, r->id);
-        if (g) group_clear(holder, g, r->id);
-        send_cancel(t, holder, r->id, 1);
+        ActorGroup *g = actor_group(holder, r->id);
+        if (g) actor_group_clear(holder, g, r->id);
+        learner_cancel(t, holder, r->id, 1);
     }
     if (r->failed) {
         c->invalid++;
-        put_back(t, r->id, e, who, true, r->reason[0] ? r->reason : "the actor could not run it");
+        learner_put_back(t, r->id, e, who, true, r->reason[0] ? r->reason : "the actor could not run it");
         return;
     }
     if (e->needs_weights) {
@@ -415,7 +270,7 @@ static void on_open_result(LearnerTurn *t, ActorState *a, Result *r, LedgerEntry
         bool wrong = exact && r->weights.version != ticket.exact_version;
         if (r->weights.epoch != p->rules.epoch) {
             c->rollback++;
-            put_back(t, r->id, e, who, false, "");
+            learner_put_back(t, r->id, e, who, false, "");
             return;
         }
         if (!exact && !(r->id & TICKET_EVAL) && too_old(p, r->weights.version)) {
@@ -425,8 +280,8 @@ static void on_open_result(LearnerTurn *t, ActorState *a, Result *r, LedgerEntry
         }
         if (!known || wrong) {
             c->invalid++;
-            put_back(t, r->id, e, who, true, "made with weights that it must not use");
-            strike(t, r->incarnation);
+            learner_put_back(t, r->id, e, who, true, "made with weights that it must not use");
+            learner_strike(t, r->incarnation);
             return;
         }
         r->weights = *known;
@@ -450,9 +305,9 @@ static void on_result(LearnerTurn *t, ActorState *a, Result *r) {
         c->rollback++;
         return;
     }
-    ActorGroup *g = group_of(a, r->id);
+    ActorGroup *g = actor_group(a, r->id);
     bool check = g && g->check;
-    if (g) group_clear(a, g, r->id);
+    if (g) actor_group_clear(a, g, r->id);
     if (check) {
         compare(t, a, r);
         return;
@@ -464,13 +319,13 @@ static void on_result(LearnerTurn *t, ActorState *a, Result *r) {
             c->duplicate++;
         } else {
             c->invalid++;
-            strike(t, r->incarnation);
+            learner_strike(t, r->incarnation);
         }
     } else if (e->state == TICKET_BACK || e->state == TICKET_OUT) {
         on_open_result(t, a, r, e);
     } else if (e->state == TICKET_NEW) {
         c->invalid++;
-        strike(t, r->incarnation);
+        learner_strike(t, r->incarnation);
     } else if (e->state == TICKET_STALE) {
         c->refused_stale++;
     } else {
@@ -495,8 +350,8 @@ static void on_message(LearnerTurn *t, uint64_t peer, Message *m) {
     if (m->type == MESSAGE_PING) on_ping(t, a, &m->ping);
     if (m->type == MESSAGE_RESULT) on_result(t, a, &m->result);
     if (m->type == MESSAGE_BYE) {
-        report(t, "actor %s left", a->name);
-        drop_actor(t, a, false, "");
+        learner_report(t, "actor %s left", a->name);
+        learner_drop_actor(t, a, false, "");
     }
 }
 
@@ -509,18 +364,18 @@ static void on_tick(LearnerTurn *t) {
         if (!a->used) continue;
         int64_t silent_ms = t->now_ms - a->heard_ms;
         if (silent_ms > SILENT_MS || (a->gone && silent_ms > GONE_MS)) {
-            report(t, "actor %s is silent for %.1f s; %u groups go elsewhere", a->name,
-                   (double)silent_ms / 1000, a->n_groups);
-            drop_actor(t, a, true, "its actors died");
+            learner_report(t, "actor %s is silent for %.1f s; %u groups go elsewhere", a->name,
+                           (double)silent_ms / 1000, a->n_groups);
+            learner_drop_actor(t, a, true, "its actors died");
             continue;
         }
         if (!a->n_groups) a->progress_ms = t->now_ms;
         if (t->now_ms - a->progress_ms > STUCK_MS) {
-            report(t, "actor %s makes no progress; %u groups go elsewhere", a->name, a->n_groups);
+            learner_report(t, "actor %s makes no progress; %u groups go elsewhere", a->name, a->n_groups);
             while (a->n_groups) {
                 ActorGroup *g = &a->groups[a->n_groups - 1];
-                send_cancel(t, a, g->first_id, g->mask);
-                take_away(t, a, a->n_groups - 1, UINT64_MAX, g->started, "no progress");
+                learner_cancel(t, a, g->first_id, g->mask);
+                learner_take_away(t, a, a->n_groups - 1, UINT64_MAX, g->started, "no progress");
             }
             a->progress_ms = t->now_ms;
         }
@@ -532,7 +387,8 @@ static void on_tick(LearnerTurn *t) {
         }
     }
     for (uint32_t i = 0; i < CHECKS_MAX && p->n_checks; i++)
-        if (p->checks[i].used && t->now_ms - p->checks[i].since_ms > CHECK_MS) check_forget(p, &p->checks[i]);
+        if (p->checks[i].used && t->now_ms - p->checks[i].since_ms > CHECK_MS)
+            second_run_forget(p, &p->checks[i]);
 }
 
 /* Its connection is gone. It may be connecting again, so give it a moment. */
@@ -550,7 +406,7 @@ static void cancel_stale(LearnerTurn *t, ActorState *a) {
             continue;
         if (!too_old(p, group.version)) continue;
         a->groups[g] = a->groups[--a->n_groups];
-        send_cancel(t, a, group.first_id, group.mask);
+        learner_cancel(t, a, group.first_id, group.mask);
         for (int i = 0; i < 64; i++) {
             uint64_t id = group.first_id + (uint64_t)i;
             LedgerEntry *e = group.mask >> i & 1 ? ledger_find(&p->ledger, id) : NULL;
@@ -594,12 +450,12 @@ static Status on_verdict(LearnerTurn *t, uint64_t id, Verdict verdict) {
         return BS_OK;
     }
     p->ledger.counters.invalid++;
-    SecondRun *c = check_of(p, id);
-    if (c && !c->out) check_forget(p, c);
+    SecondRun *c = second_run_of(p, id);
+    if (c && !c->out) second_run_forget(p, c);
     ActorState *a = actor_of_incarnation(p, e->maker);
     uint64_t maker = e->maker;
-    put_back(t, id, e, a ? index_of(p, a) : NOBODY, true, "its results failed the replay");
-    strike(t, maker);
+    learner_put_back(t, id, e, a ? actor_index(p, a) : NOBODY, true, "its results failed the replay");
+    learner_strike(t, maker);
     return BS_OK;
 }
 
