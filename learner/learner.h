@@ -68,5 +68,5 @@ Status learner_restore(Learner *l, ByteWriter *ledger); /* from the newest; BS_N
 Status learner_finish(Learner *l);                      /* policy, imitation and hash of a finished run */
 
 /* report.c: metrics of the update just made, one line, status.json */
-Status learner_report(Learner *l);
+Status learner_record(Learner *l);
 void learner_mirror_counters(Learner *l);

@@ -44,7 +44,7 @@ static Status learn(Learner *l) {
         TRY(learner_collect(l));
         TRY(learner_train(l));
         TRY(learner_publish(l));
-        TRY(learner_report(l));
+        TRY(learner_record(l));
         if (l->updates % (uint64_t)l->settings.checkpoint_every == 0 && l->updates < l->total)
             TRY(learner_save(l));
     }

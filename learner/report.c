@@ -99,7 +99,7 @@ out:
     return st;
 }
 
-Status learner_report(Learner *l) {
+Status learner_record(Learner *l) {
     Status st = BS_OK;
     Stage stage =
         l->updates ? curriculum_stage(&l->curriculum, l->updates - 1) : curriculum_stage(&l->curriculum, 0);
