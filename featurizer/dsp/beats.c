@@ -84,7 +84,7 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     /* beats before the first attack and after the last are guesses: drop them */
     int32_t last = m - 1, first = 0;
     while (last > 0 && frame_peak(a, n, found[last], 3) < 0.12F) last--;
-    while (first < last && frame_peak(a, n, found[first], 3) < 0.25F) first++;
+    while (first < last && frame_peak(a, n, found[first], 3) < 0.18F) first++;
     track->n = last - first + 1;
     track->time_s = arena_alloc(mem, sizeof(double) * ((size_t)track->n + 1));
     track->strength = arena_alloc(mem, sizeof(float) * (size_t)track->n);
@@ -110,7 +110,7 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     double clear = (on / all - 2.2) / 2;
     clear = clear < 0 ? 0 : clear > 1 ? 1 : clear;
     track->confidence = track->n > 2 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;
-    if (track->n < 3) track->n = 0;
+    if (track->n < 2) track->n = 0;
     return BS_OK;
 }
 

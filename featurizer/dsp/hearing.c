@@ -22,9 +22,11 @@ static double length_near(const BeatTrack *t, bool at_end) {
 
 /* A break is no pause when the beats after it lie where the beats before it foretell them. */
 static bool grid_goes_on(const BeatTrack *a, const BeatTrack *b, double longest_s) {
-    if (a->n < 6 || b->n < 6) return false;
-    double left = length_near(a, true), right = length_near(b, false),
-           apart = b->time_s[0] - a->time_s[a->n - 1];
+    if (a->n < 2 || b->n < 2 || a->n + b->n < 8) return false;
+    double left = length_near(a, true), right = length_near(b, false);
+    double apart = b->time_s[0] - a->time_s[a->n - 1];
+    if (a->n < 8 && b->n > a->n) left = right; /* a few beats tell no tempo */
+    if (b->n < 8 && a->n >= b->n) right = left;
     double n = apart / (0.5 * (left + right)), off = fabs(n - floor(n + 0.5));
     return apart - left < longest_s && fabs(log(left / right)) < 0.05 && off < 0.1;
 }
@@ -34,7 +36,6 @@ static Status track_region(Hearing *h, const float *activation, int32_t t, doubl
     BeatTrack *track = &h->takes[t].track;
     *track = (BeatTrack){0};
     if (bpm > 0) TRY(beats_track(activation, h->map.regions[t], bpm, mem, track));
-    if (track->confidence < 0.2F) track->n = 0;
     beats_refine(&h->frames, track);
 out:
     return st;
@@ -113,6 +114,7 @@ Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, 
     TRY(join_regions(h, activation, bpm, mem));
     for (int32_t t = 0; t < h->n_takes; t++) TRY(take_intro(h, activation, t, bpm, mem));
     for (int32_t t = 0; t < h->n_takes; t++) {
+        if (h->takes[t].track.confidence < 0.2F) h->takes[t].track.n = 0; /* music, but nothing to count */
         TRY(measure_beats(&h->frames, &h->takes[t], mem));
         if (h->takes[t].track.n) tempos[n_tempos++] = (float)h->takes[t].track.tempo_bpm;
     }
