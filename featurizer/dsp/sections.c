@@ -1,52 +1,96 @@
-/* Sections by dynamic programming over bars (after Marmoret, Cohen, Bimbot: "Convolutive block-matching
- * segmentation", 2023).
+/* Sections by dynamic programming over bars.
  *
- * A stretch [a, b) is worth the mean likeness of its bars within seven bars of each other, so both a constant
- * texture and a repeated pattern hold together; it pays for lengths that are not multiples of 8, 4 or 2.
- * Stretches of the same length whose bars match one by one share a label. Phrases are four bars. */
+ * A section is worth keeping together when it comes back elsewhere bar by bar, or when it repeats itself; a
+ * boundary is good where the likeness of bars changes (Foote's checkerboard novelty), and lengths of 8, 4 and
+ * 2 bars are likelier than others: best[b] = max over a of best[a] + (b - a) (held(a, b) - odd(b - a)) +
+ * novelty(a) - 1 Sections whose bars match one by one share a label. Phrases are four bars. */
 #include "featurizer/dsp/sections.h"
 
 #include <math.h>
 
-enum { LONGEST = 16, BAND = 7 };
+enum { LONGEST = 16, REACH = 256, KERNEL = 4 };
 
-static double odd_length(int32_t n) { return n % 8 == 0 ? 0 : n % 4 == 0 ? 0.03 : n % 2 == 0 ? 0.12 : 0.2; }
+typedef struct Likeness {
+    float *rows; /* [n x (REACH + 1)]: bars i and i + lag */
+    int32_t n;
+    double common; /* median likeness of two bars: what says nothing */
+} Likeness;
 
-/* near[i * (BAND + 1) + d] = likeness of bars i and i + d */
-static double worth(const float *near, int32_t a, int32_t b) {
-    double sum = 0;
-    for (int32_t i = a; i < b; i++)
-        for (int32_t d = 1; d <= BAND && i + d < b; d++) {
-            double v = near[i * (BAND + 1) + d];
-            sum += 2 * (v > 0 ? v : 0);
+static double like(const Likeness *l, int32_t i, int32_t j) {
+    int32_t a = i < j ? i : j, lag = i < j ? j - i : i - j;
+    return a < 0 || a + lag >= l->n || lag > REACH ? 0 : l->rows[(size_t)a * (REACH + 1) + (size_t)lag];
+}
+
+static Status compare_bars(Likeness *l, const Form *form, Arena *mem) {
+    int32_t n = form->n_slots, m = 0;
+    l->n = n;
+    l->rows = arena_alloc(mem, sizeof(float) * (size_t)n * (REACH + 1));
+    float *all = arena_alloc(mem, sizeof(float) * (size_t)n * 16);
+    if (!l->rows || !all) return fail(BS_NOMEM, "sections: out of memory");
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t lag = 0; lag <= REACH && i + lag < n; lag++) {
+            float v = bar_likeness(&form->sounds[i], &form->sounds[i + lag]);
+            l->rows[(size_t)i * (REACH + 1) + (size_t)lag] = v;
+            if (lag && lag <= 16) all[m++] = v;
         }
-    return sum / (b - a);
+    l->common = median_of(all, m);
+    if (l->common < 0) l->common = 0;
+    return BS_OK;
+}
+
+static double odd_length(int32_t n) {
+    return n == 4 || n == 8 ? 0 : n == 16 || n == 2 ? 0.06 : n % 4 == 0 ? 0.08 : n % 2 == 0 ? 0.15 : 0.3;
+}
+
+/* Mean likeness of [a, a + n) with the same stretch `lag` bars on, 0 = what any bars have, 1 = identical. */
+static double repeats(const Likeness *l, int32_t a, int32_t n, int32_t lag) {
+    double sum = 0;
+    for (int32_t i = a; i < a + n; i++) sum += (like(l, i, i + lag) - l->common) / (1 - l->common);
+    return sum > 0 ? sum / n : 0;
+}
+
+static double held(const Likeness *l, int32_t a, int32_t n) {
+    double best = 0;
+    for (int32_t lag = n; a + n + lag <= l->n && lag <= REACH; lag++)
+        best = fmax(best, repeats(l, a, n, lag));
+    for (int32_t lag = n; a - lag >= 0 && lag <= REACH; lag++) best = fmax(best, repeats(l, a, n, -lag));
+    for (int32_t lag = 1; lag * 2 <= n; lag *= 2) best = fmax(best, 0.9 * repeats(l, a, n - lag, lag));
+    return best;
+}
+
+static double novelty(const Likeness *l, int32_t at) {
+    double same = 0, across = 0;
+    int32_t n_same = 0, n_across = 0;
+    for (int32_t i = at - KERNEL; i < at + KERNEL; i++)
+        for (int32_t j = i + 1; j < at + KERNEL; j++) {
+            if (i < 0 || j >= l->n) continue;
+            if ((i < at) == (j < at))
+                same += like(l, i, j), n_same++;
+            else
+                across += like(l, i, j), n_across++;
+        }
+    return n_same && n_across ? same / n_same - across / n_across : 0;
 }
 
 static Status cut_sections(Sections *s, const Form *form, Arena *mem) {
+    Status st = BS_OK;
+    Likeness l = {0};
     int32_t n = form->n_slots;
-    float *near = arena_alloc(mem, sizeof(float) * (size_t)n * (BAND + 1));
     double *best = arena_alloc(mem, sizeof(double) * ((size_t)n + 1));
     int32_t *from = arena_alloc(mem, sizeof(int32_t) * ((size_t)n + 1));
-    if (!near || !best || !from) return fail(BS_NOMEM, "sections: out of memory");
-    for (int32_t i = 0; i < n; i++)
-        for (int32_t d = 1; d <= BAND && i + d < n; d++)
-            near[i * (BAND + 1) + d] = bar_likeness(&form->sounds[i], &form->sounds[i + d]);
-    double scale =
-        0; /* what an eight-bar stretch is worth on average, so that penalties mean the same everywhere */
-    int32_t windows = 0;
-    for (int32_t a = 0; a + 8 <= n; a++) scale += worth(near, a, a + 8), windows++;
-    scale = windows && scale > 0.05 * windows ? scale / windows : 1;
-    for (int32_t b = 1; b <= n; b++) {
-        best[b] = -1e30;
-        for (int32_t length = 1; length <= LONGEST && length <= b; length++) {
-            double v = best[b - length] +
-                       (worth(near, b - length, b) / scale - 1.5 * odd_length(length)) * length - 1.2;
-            if (v > best[b]) best[b] = v, from[b] = b - length;
+    if (!best || !from) return fail(BS_NOMEM, "sections: out of memory");
+    TRY(compare_bars(&l, form, mem));
+    for (int32_t b = 1; b <= n; b++) best[b] = -1e30;
+    for (int32_t a = 0; a < n; a++) {
+        double here = best[a] + (a ? 2 * novelty(&l, a) : 0) - 0.5;
+        for (int32_t length = 1; length <= LONGEST && a + length <= n; length++) {
+            double v = here + length * (held(&l, a, length) - odd_length(length));
+            if (v > best[a + length]) best[a + length] = v, from[a + length] = a;
         }
     }
     for (int32_t b = n; b > 0; b = from[b]) s->start[from[b]] = 1;
-    return BS_OK;
+out:
+    return st;
 }
 
 static double match(const Form *form, int32_t a, int32_t b, int32_t n) {
@@ -62,7 +106,7 @@ static int32_t length_at(const Sections *s, int32_t a, int32_t n) {
 }
 
 static void name_sections(Sections *s, const Form *form) {
-    double enough = form->likeness > 0 ? 0.85 * form->likeness : 0.6;
+    double enough = form->likeness > 0 ? 0.8 * form->likeness : 0.6;
     if (enough < 0.45) enough = 0.45;
     int32_t n = form->n_slots, labels = 0;
     for (int32_t a = 0; a < n; a += length_at(s, a, n)) {
