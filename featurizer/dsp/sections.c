@@ -2,8 +2,11 @@
  *
  * A section is worth keeping together when it comes back elsewhere bar by bar, or when it repeats itself; a
  * boundary is good where the likeness of bars changes (Foote's checkerboard novelty), and lengths of 8, 4 and
- * 2 bars are likelier than others: best[b] = max over a of best[a] + (b - a) (held(a, b) - odd(b - a)) +
- * novelty(a) - 1 Sections whose bars match one by one share a label. Phrases are four bars. */
+ * 2 bars are likelier than others:
+ *
+ *     best[b] = max over a of best[a] + (b - a) (held(a, b) - odd(b - a)) + 2 novelty(a) - 1/2
+ *
+ * Sections whose bars match one by one share a label. Phrases are four bars. */
 #include "featurizer/dsp/sections.h"
 
 #include <math.h>
