@@ -19,6 +19,7 @@
 #include "common/host/clock.h"
 #include "common/host/log.h"
 #include "common/net/actor_link.h"
+#include "common/net/blob_service.h"
 #include "common/net/learner_link.h"
 
 enum { BATCH = 32, KIND_NET = 0, KIND_PLAN = 5 };
@@ -69,6 +70,13 @@ static int actor_main(const char *at, const char *speed) {
         if (st == BS_TIMEOUT) continue;
         if (st != BS_OK) break;
         FileMap map = {0};
+        FileMap song = {0};
+        if (strcmp(actor_link_welcome(link), "songs") == 0) { /* from the featurizer that WELCOME named */
+            if (actor_link_blob(link, &work.tickets[0].song, &song, 5000) != BS_OK) return 6;
+            Hash is = hash_bytes(song.bytes, song.n_bytes);
+            if (!hash_equal(&is, &work.tickets[0].song)) return 7;
+            file_unmap(&song);
+        }
         bool needs = !hash_is_zero(&work.weights.hash);
         if (needs && actor_link_blob(link, &work.weights.hash, &map, 5000) != BS_OK) return 3;
         for (uint32_t i = 0; i < work.n; i++) {
@@ -104,10 +112,11 @@ static int wait_for(pid_t pid) {
 
 /* ---- the learner ---- */
 
+/* context: the hashes of two Songs, or NULL where actors need none. */
 static void make(void *context, uint64_t id, Ticket *out) {
-    (void)context;
+    const Hash *songs = context;
     out->seed = rng_mix(7, id);
-    out->song.bytes[0] = (uint8_t)(id / TICKET_GROUP);
+    if (songs) out->song = songs[id / TICKET_GROUP % 2];
     out->kind = KIND_NET;
     out->job.lo_samples = 1000;
     out->job.hi_samples = 2000 + (int64_t)(id % TICKET_GROUP / 4);
@@ -121,7 +130,26 @@ typedef struct Side {
     LearnerLink *link;
     char cache_folder[PATH_BYTES];
     uint64_t epoch;
+    Hash songs[2]; /* [1] lies in the learner's cache only */
+    Cache *song_cache;
+    BlobServer *featurizer;
 } Side;
+
+/* A featurizer that holds one Song, beside the learner that holds the other. */
+static void songs_start(Side *s, char rendezvous[PATH_BYTES]) {
+    ListenOptions listen = {0};
+    char path[PATH_BYTES];
+    static uint8_t bytes[3000000];
+    path_in(path, "song-cache");
+    path_in(listen.rendezvous, "featurizer");
+    memcpy(rendezvous, listen.rendezvous, PATH_BYTES);
+    assert_int_equal(cache_open(&s->song_cache, path), BS_OK);
+    assert_int_equal(cache_put(s->song_cache, bytes, sizeof bytes, &s->songs[0]), BS_OK);
+    assert_int_equal(cache_put(s->cache, bytes, sizeof bytes - 1, &s->songs[1]), BS_OK);
+    assert_int_equal(blob_serve(&s->featurizer, s->net, &listen, "featurizer", s->song_cache, NULL), BS_OK);
+}
+
+static bool with_songs;
 
 static void learner_start(Side *s, RunMode mode, uint32_t max_lag, uint64_t last_update, uint64_t epoch,
                           const ByteWriter *ledger) {
@@ -143,6 +171,13 @@ static void learner_start(Side *s, RunMode mode, uint32_t max_lag, uint64_t last
     o.cache_folder = s->cache_folder;
     assert_int_equal(net_open(&s->net), BS_OK);
     assert_int_equal(cache_open(&s->cache, s->cache_folder), BS_OK);
+    char featurizer[PATH_BYTES];
+    if (with_songs) {
+        songs_start(s, featurizer);
+        o.make_context = s->songs;
+        o.featurizer_rendezvous = featurizer;
+        o.welcome = "songs";
+    }
     assert_int_equal(
         learner_link_open(&s->link, s->net, &o, ledger ? ledger->bytes : NULL, ledger ? ledger->n_bytes : 0),
         BS_OK);
@@ -150,6 +185,8 @@ static void learner_start(Side *s, RunMode mode, uint32_t max_lag, uint64_t last
 
 static void learner_stop(Side *s) {
     learner_link_close(s->link);
+    blob_serve_stop(s->featurizer);
+    cache_close(s->song_cache);
     cache_close(s->cache);
     net_close(s->net);
 }
@@ -223,12 +260,14 @@ static void update(Side *s, uint64_t u, RunMode mode) {
     publish(s, u + 1, u + 1);
 }
 
-static void results_reach_the_learner_and_both_identities_close(void **state) {
+static void tickets_songs_and_weights_reach_the_actor_and_results_come_back(void **state) {
     (void)state;
     Side s;
     TicketCounters c;
     fresh_folder();
+    with_songs = true;
     learner_start(&s, RUN_ASYNC, 2, 10, 1, NULL);
+    with_songs = false;
     pid_t actor = start_actor("0");
     publish(&s, 0, 0);
     for (uint64_t u = 0; u < 10; u++) update(&s, u, RUN_ASYNC);
@@ -389,7 +428,7 @@ int main(int argc, char **argv) {
         return cmocka_run_group_tests(process, NULL, NULL);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_reach_the_learner_and_both_identities_close),
+        cmocka_unit_test(tickets_songs_and_weights_reach_the_actor_and_results_come_back),
         cmocka_unit_test(tickets_of_a_killed_actor_run_elsewhere),
         cmocka_unit_test_prestate(a_killed_learner_resumes_with_a_new_epoch_and_the_same_actors, "async"),
         cmocka_unit_test_prestate(a_killed_learner_resumes_with_a_new_epoch_and_the_same_actors, "lockstep"),
