@@ -89,8 +89,8 @@ static Status draw_window(Rng *r, const Song *song, bool wide, Job *job) {
 
 void curriculum_job(const Curriculum *c, uint64_t group, int which, Job *job) {
     const Song *song = c->songs->entries[curriculum_song(c, group)].song;
-    bool wide = which == 0 && stage_imitates(curriculum_stage(c, group * TICKET_GROUP / c->batch));
-    Rng r = rng_at(rng_mix(c->seed, FOR_JOB), 2 * group + (uint64_t)which);
+    bool wide = which % 2 == 0 && stage_imitates(curriculum_stage(c, group * TICKET_GROUP / c->batch));
+    Rng r = rng_at(rng_mix(c->seed, FOR_JOB), TICKET_GROUP * group + (uint64_t)which);
     for (int i = 0; i < JOB_TRIES; i++) {
         job_init(job, song);
         job->tune = (int32_t)rng_below(&r, (uint32_t)song->n_tunes);
@@ -110,5 +110,7 @@ void curriculum_ticket(void *context, uint64_t id, Ticket *out) {
     out->kind = (uint8_t)stage_kind(curriculum_stage(c, u));
     out->min_version = u > c->max_lag ? u - c->max_lag : 0;
     out->exact_version = c->mode == RUN_LOCKSTEP ? out->min_version : UINT64_MAX;
-    curriculum_job(c, group, id % TICKET_GROUP >= TICKET_GROUP / 2, &out->job);
+    /* A planner's edit does not depend on the seed: every ticket of its group gets a Job of its own. */
+    int place = (int)(id % TICKET_GROUP), halves = place >= TICKET_GROUP / 2;
+    curriculum_job(c, group, policy_needs_weights((PolicyKind)out->kind) ? halves : place, &out->job);
 }
