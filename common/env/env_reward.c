@@ -86,7 +86,7 @@ static float seam_vocal(const EnvSong *es, int32_t a, int32_t b) {
 static float seam_tempo(const EnvUnit *a, const EnvUnit *b) {
     if (a->tempo_before <= 0 || b->tempo_after <= 0) return 0;
     float x = maxf(a->tempo_before, b->tempo_after) / minf(a->tempo_before, b->tempo_after) - 1;
-    return 0.8f * x * x / (x * x + 0.06f * 0.06f);
+    return 0.7f * x * x / (x * x + 0.065f * 0.065f);
 }
 
 static float edge_cost(bool phrase, bool bar) { return phrase ? 0 : bar ? 0.35f : 0.6f; }
@@ -116,7 +116,7 @@ Seam seam_of(const EnvSong *es, int32_t a, int32_t b) {
     s.phase = seam_phase(es, x, y);
     float vocal = seam_vocal(es, a, b);
     float key = x->take >= 0 && y->take >= 0 ? es->other_key[x->take * es->n_takes + y->take] : 0;
-    s.fixed = 0.03f + s.phase + (on ? 0.15f : 0.3f) * vocal + 0.5f * key;
+    s.fixed = 0.03f + s.phase + (on ? 0.05f : 0.15f) * vocal + 0.5f * key;
     s.sound *= on ? 0.4f : 1;
     s.tempo = seam_tempo(x, y);
     s.phrase = (on ? 0.15f : 1) * seam_phrase(es, a, b);
@@ -170,6 +170,7 @@ float form_step_cost(const EnvSong *es, int32_t from, int32_t to, float copies) 
         cost = 0.3f; /* the same bar of another section with the same music */
     bool back = y->pos <= x->pos;
     bool needed = back ? copies > 1.05f : copies < 0.95f;
+    if (!needed && cost < (back ? 0.4f : 0.25f)) cost = back ? 0.4f : 0.25f; /* however clean the cut */
     cost *= needed ? 0.7f : 1.3f;
     return to == from + 1 ? 0.3f * cost : cost;
 }
@@ -211,13 +212,15 @@ float reward_end_cost(const EnvSong *es, int32_t before, int32_t u) {
     return END_WEIGHT * end_cost(es, before, u);
 }
 
-/* Normalisers: units by their share of hi, seams by the phrases expected in hi. */
+/* Normalisers: units by their share of hi, steps in the form by the phrases expected in hi, seams by twice
+ * as many: a change of take that nobody hears must cost less than the mistake it mends. */
 void reward_plan(const EnvSong *es, EnvPlan *plan) {
     const EnvTune *tune = &es->tunes[plan->job.tune];
     float hi = (float)plan->hi;
     plan->per_sample = 1 / hi;
     float phrases = hi / (float)tune->phrase_samples;
     plan->per_phrase = 1 / maxf(2, phrases);
+    plan->per_seam = 0.5f * plan->per_phrase;
     float form = (float)(tune->n_pid * tune->beat_samples);
     plan->copies = form > 0 ? hi / form : 1;
     int n = plan->job.has_curve ? JOB_CURVE : ARC;
@@ -266,9 +269,9 @@ void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const ui
 
     if (last >= 0 && u != last + 1) {
         Seam s = seam_of(es, last, u);
-        terms[REWARD_TRANSITION] -= seam_transition(&s, fade) * plan->per_phrase;
-        terms[REWARD_TEMPO] -= s.tempo * plan->per_phrase;
-        terms[REWARD_PHRASE] -= s.phrase * plan->per_phrase;
+        terms[REWARD_TRANSITION] -= seam_transition(&s, fade) * plan->per_seam;
+        terms[REWARD_TEMPO] -= s.tempo * plan->per_seam;
+        terms[REWARD_PHRASE] -= s.phrase * plan->per_seam;
     }
 }
 
@@ -306,7 +309,7 @@ float env_seam_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b, Fad
     Seam s = seam_of(es, a, b);
     return (job->weights[REWARD_TRANSITION] * seam_transition(&s, fade) +
             job->weights[REWARD_TEMPO] * s.tempo + job->weights[REWARD_PHRASE] * s.phrase) /
-           maxf(2, phrases);
+           (2 * maxf(2, phrases));
 }
 
 float env_unit_worth(const EnvSong *es, const Job *job, int32_t u) {

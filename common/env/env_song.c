@@ -231,35 +231,41 @@ static void make_sections(EnvSong *es) {
     }
 }
 
-/* Worth of each unit: music (1 - 2 flaw - 6 max(0, regret - 0.1)) - 6 (1 - music), regret = flaw above the
- * best performance of the same beat (less is noise), and a little for what sticks out of its slot and for a
- * weak take. */
+/* Mean flaw over the bar that holds a unit: single beats are heard too unsurely to judge them alone. */
+static void make_bar_flaws(EnvSong *es) {
+    for (int32_t u = 0; u < es->n; u++) {
+        EnvUnit *x = &es->units[u];
+        for (int k = 0; k < SPANS; k++)
+            x->flaw_ahead[k] = (float)((es->flaw_sum[x->end[k]] - es->flaw_sum[u]) / (x->end[k] - u));
+        x->bar_flaw = x->starts[SPAN_BAR] ? x->flaw_ahead[SPAN_BAR] : x[-1].bar_flaw;
+    }
+}
+
+/* Worth of each unit: music (1 - 0.6 f^2 - 3.5 R - 0.2 D - 0.2 take flaw) - 6 (1 - music). f is the flaw of
+ * its bar; R in 0..1 how surely another take plays the beat better: the difference to the best performance
+ * says more than f, and soon says it all. */
 static void make_content(EnvSong *es) {
     const Song *s = es->song;
     for (int32_t u = 0; u < es->n; u++) {
         EnvUnit *x = &es->units[u];
         const SongUnit *su = &s->units[u];
-        float best = su->flaw, below = 0, others = 0;
-        if (x->pid >= 0)
-            for (int32_t i = es->pid_first[x->pid]; i < es->pid_first[x->pid + 1]; i++) {
-                int32_t v = es->pid_units[i];
-                if (v == u) continue;
-                if (s->units[v].flaw < best) best = s->units[v].flaw;
-                others++;
-                below += s->units[v].flaw < su->flaw;
-            }
+        float best = x->bar_flaw, below = 0, others = 0, deviation = 0;
+        for (int32_t i = x->pid >= 0 ? es->pid_first[x->pid] : 0;
+             x->pid >= 0 && i < es->pid_first[x->pid + 1]; i++) {
+            int32_t v = es->pid_units[i];
+            if (v == u) continue;
+            if (es->units[v].bar_flaw < best) best = es->units[v].bar_flaw;
+            others++;
+            below += es->units[v].bar_flaw < x->bar_flaw;
+        }
         x->rank = others > 0 ? below / others : 0;
-        float deviation = 0;
-        const float *row = s->features ? s->features + (size_t)u * SONG_FEATURES + FEATURE_DEVIATION : NULL;
-        for (int i = 0; row && i < 4; i++) deviation += row[i] > 0 ? row[i] / 16 : 0;
+        const float *row = s->features + (size_t)u * SONG_FEATURES + FEATURE_DEVIATION;
+        for (int i = 0; i < 4; i++) deviation += row[i] > 0 ? row[i] / 16 : 0;
         float take_flaw = su->take >= 0 ? s->takes[su->take].flaw : 0;
-        float regret = su->flaw - best > 0.1f ? su->flaw - best - 0.1f : 0;
-        float music = su->kind == UNIT_GAP ? 0 : su->music;
-        x->content =
-            music * (1 - 2 * su->flaw - 6 * regret - 0.2f * deviation - 0.2f * take_flaw) - 6 * (1 - music);
-        for (int k = 0; k < SPANS; k++)
-            x->flaw_ahead[k] = (float)((es->flaw_sum[x->end[k]] - es->flaw_sum[u]) / (x->end[k] - u));
-        x->bar_flaw = x->flaw_ahead[SPAN_BAR];
+        float regret = (x->bar_flaw - best - 0.08f) / 0.2f;
+        regret = regret < 0 ? 0 : regret > 1 ? 1 : regret;
+        float worse = 0.6f * x->bar_flaw * x->bar_flaw + 3.5f * regret + 0.2f * deviation + 0.2f * take_flaw;
+        x->content = su->music * (1 - worse) - 6 * (1 - su->music);
     }
 }
 
@@ -419,6 +425,7 @@ Status env_song_new(EnvSong **out, const Song *song) {
     TRY(make_form(es));
     make_tunes(es);
     make_sections(es);
+    make_bar_flaws(es);
     make_content(es);
     make_levels(es);
     make_context(es);

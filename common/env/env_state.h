@@ -115,6 +115,7 @@ typedef struct EnvPlan {
     uint8_t constrained;  /* any of must, end, no_loop, no_reorder */
     float per_sample;     /* 1 / hi */
     float per_phrase;     /* 1 / phrases expected in the window */
+    float per_seam;       /* 1 / (2 phrases) */
     float copies;         /* times the form fits into hi */
     float curve[CURVE];
 } EnvPlan;

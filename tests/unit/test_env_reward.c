@@ -171,7 +171,7 @@ static void right_edit_beats_block_beats_looped_bar_and_random(void **state) {
         printf("right at or above the best block: %d of %d, means %.3f %.3f\n", above_block, n,
                (double)(right_sum / (float)n), (double)(block_sum / (float)n));
     /* a shorter window may find a clean block, which is then a right edit itself */
-    assert_true(above_block * 4 >= n * 3);
+    assert_true(above_block * 3 >= n * 2);
     assert_true(right_sum > block_sum + 0.05f * (float)n);
 }
 
