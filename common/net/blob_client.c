@@ -177,7 +177,7 @@ Status blob_featurize(BlobClient *c, const char *path, void (*progress)(void *, 
     BlobMessage ask_for = {.type = BLOB_FEATURIZE, .request = random_u64()}, *m;
     Status st = BS_OK;
     if (strlen(path) >= sizeof ask_for.path) return fail(BS_TOO_BIG, "%.80s...: path is too long", path);
-    strcpy(ask_for.path, path);
+    memcpy(ask_for.path, path, strlen(path) + 1);
     int64_t deadline_ms = clock_ms() + timeout_ms;
     TRY(ask(c, &ask_for, deadline_ms));
     for (;;) {

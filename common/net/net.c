@@ -75,7 +75,7 @@ static int zap_receive(void *socket, char part[8][256], size_t size[8]) {
 static bool zap_allows(Net *net, char part[8][256], const size_t size[8], int n) {
     char key[41], folder[PATH_BYTES];
     if (n != 7 || strcmp(part[5], "CURVE") != 0 || size[6] != 32 || part[2][0] != 'd') return false;
-    int domain = atoi(part[2] + 1);
+    long domain = strtol(part[2] + 1, NULL, 10);
     pthread_mutex_lock(&net->lock);
     bool known = domain >= 0 && domain < net->n_domains;
     if (known) memcpy(folder, net->keys[domain], sizeof folder);

@@ -1,8 +1,8 @@
 /* Listening, reaching, sending and receiving.
  *
  * Rules that were paid for (research on libzmq 4.3.4): ROUTER_MANDATORY, or what cannot be sent vanishes;
- * never ZMQ_HEARTBEAT_*, it aborts the process when a queue is full; ports below 32768, or a reconnect may
- * reach itself; ZMQ_IMMEDIATE on clients, or messages queue up for a server that is gone. */
+ * never its own heartbeats, they abort the process when a queue is full; ports below 32768, or a reconnect
+ * may reach itself; ZMQ_IMMEDIATE on clients, or messages queue up for a server that is gone. */
 #include "common/net/net_socket.h"
 
 #include <errno.h>

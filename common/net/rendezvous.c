@@ -54,7 +54,7 @@ Status rendezvous_read(const char *path, Rendezvous *r) {
         line += n + 1;
     }
     if (!ok || !version[0] || !r->role[0]) TRY(fail(BS_CORRUPT, "%s: is no rendezvous file", path));
-    if (atoi(version) > RENDEZVOUS_VERSION)
+    if (strtol(version, NULL, 10) > RENDEZVOUS_VERSION)
         TRY(fail(BS_VERSION, "%s: rendezvous version %s, this build reads %d", path, version,
                  RENDEZVOUS_VERSION));
     r->epoch = strtoull(epoch, NULL, 10);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/net/wire_header.h"
+#include "proto/bandsaw.pb-c.h"
 
 void wire_out_init(WireOut *out) {
     memset(out, 0, sizeof *out);

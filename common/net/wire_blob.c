@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/net/wire_header.h"
+#include "proto/bandsaw.pb-c.h"
 
 static ProtobufCBinaryData binary(const Hash *h) {
     if (hash_is_zero(h)) return (ProtobufCBinaryData){0, NULL};

@@ -1,7 +1,9 @@
 #pragma once
-/* What wire.c and wire_blob.c share; nobody else sees protobuf-c. */
+/* What wire.c and wire_blob.c share; both include proto/bandsaw.pb-c.h, nobody else sees protobuf-c. */
 #include "common/net/wire.h"
-#include "proto/bandsaw.pb-c.h"
+
+typedef struct Bandsaw__Header Bandsaw__Header;
+typedef struct ProtobufCBinaryData ProtobufCBinaryData;
 
 Status wire_header(Bandsaw__Header *h, WireOut *out);
 Status wire_bad(const char *what);

@@ -62,6 +62,7 @@ static void make(void *context, uint64_t id, Ticket *out) {
     out->song.bytes[0] = (uint8_t)(id / GROUP);
 }
 static bool needs_weights(uint8_t kind) { return kind == 0; }
+static bool never_needs_weights(uint8_t kind) { return kind == 255; }
 
 static LearnerRules rules_of(RunMode mode, uint32_t max_lag) {
     return (LearnerRules){.epoch = 5,
@@ -179,6 +180,24 @@ static void results_of_an_older_epoch_are_rolled_back(void **state) {
     receive(1, m); /* this epoch's ticket with a lost future's weights */
     assert_int_equal(counters().rollback, 2);
     assert_int_equal(n_delivered, 0);
+}
+
+static void planners_results_of_an_older_epoch_are_rolled_back_too(void **state) {
+    (void)state;
+    LearnerRules rules = rules_of(RUN_ASYNC, 2);
+    rules.needs_weights = never_needs_weights;
+    now_ms = 0;
+    n_sent = n_delivered = 0;
+    assert_int_equal(learner_protocol_init(&p, &rules, NULL, 0), BS_OK);
+    hello(1, 2);
+    publish(0);
+    result(1, 4, 0, 0, false);
+    assert_int_equal(counters().rollback, 1);
+    assert_int_equal(n_delivered, 0);
+    Message m = {.type = MESSAGE_RESULT};
+    m.result = (Result){.epoch = 5, .id = 0};
+    receive(1, m);
+    assert_int_equal(n_delivered, 1);
 }
 
 static void a_result_that_comes_twice_is_dropped(void **state) {
@@ -544,6 +563,31 @@ static void a_new_epoch_cancels_what_is_held(void **state) {
     assert_int_equal(wanted.epoch, 6);
 }
 
+static void the_same_epoch_may_say_go_on(void **state) {
+    (void)state;
+    actor_start(-1);
+    welcome(5, 3);
+    actor((ActorEvent){.type = ACTOR_FETCHED, .weights = wanted, .ok = true});
+    tickets(5, 0, 0, 3);
+    tickets(5, 4, 0, 3);
+    finish(5, 0);
+    actor((ActorEvent){.type = ACTOR_CONNECTED});
+    Message m = {.type = MESSAGE_WELCOME};
+    m.welcome = (Welcome){.epoch = 5, .n_go_on = 1};
+    m.welcome.go_on[0] = (GroupRef){5, 0, 7}; /* all but ticket 3, and not the second group */
+    tell(m);
+    assert_int_equal(n_abandons, 0);
+    assert_int_equal(count_out(MESSAGE_RESULT), 2); /* sent again on the new connection */
+    finish(5, 1);
+    finish(5, 3); /* not wanted */
+    assert_int_equal(count_out(MESSAGE_RESULT), 3);
+    now_ms = 1000;
+    actor((ActorEvent){.type = ACTOR_TICK});
+    assert_int_equal(out[n_out - 1].type, MESSAGE_PING);
+    assert_int_equal(out[n_out - 1].ping.n_held, 1);
+    assert_int_equal(out[n_out - 1].ping.held[0].group.mask, 7);
+}
+
 static void results_are_sent_again_until_acknowledged(void **state) {
     (void)state;
     actor_start(-1);
@@ -593,6 +637,7 @@ int main(void) {
         LEARNER(nothing_goes_out_before_weights_are_published),
         LEARNER(lockstep_waits_for_the_version_of_each_update),
         LEARNER(results_of_an_older_epoch_are_rolled_back),
+        LEARNER(planners_results_of_an_older_epoch_are_rolled_back_too),
         LEARNER(a_result_that_comes_twice_is_dropped),
         LEARNER(what_is_too_old_at_the_start_of_an_update_is_stale),
         LEARNER(a_silent_actors_tickets_run_elsewhere),
@@ -607,6 +652,7 @@ int main(void) {
         ACTOR(a_group_starts_when_its_weights_are_here_and_keeps_them),
         ACTOR(an_older_epoch_is_never_followed),
         ACTOR(a_new_epoch_cancels_what_is_held),
+        ACTOR(the_same_epoch_may_say_go_on),
         ACTOR(results_are_sent_again_until_acknowledged),
         ACTOR(a_cancelled_group_is_given_up),
         ACTOR(a_silent_learner_is_looked_for_and_one_that_stays_away_given_up),
