@@ -41,7 +41,7 @@ float bar_likeness(const BarSound *a, const BarSound *b) {
 
 double form_align_bars(const BarSound *bars, int32_t n_bars, const BarSound *form, int32_t n_slots,
                        double floor_likeness, Arena *mem, int32_t *slots, Status *st) {
-    const double skip = 1.2, jump = 4, late_start = 0.5, leave = 1.5;
+    const double skip = 1.2, jump = 4, late_start = 0.5, leave = 1.5, over = 0.7, idle = 0.03;
     size_t width = (size_t)n_slots + 1; /* the last state is "none" */
     double *value = arena_alloc(mem, sizeof(double) * width),
            *next = arena_alloc(mem, sizeof(double) * width);
@@ -67,10 +67,10 @@ double form_align_bars(const BarSound *bars, int32_t n_bars, const BarSound *for
             next[j] = best + bar_likeness(&bars[i], &form[j]) - floor_likeness;
             from[(size_t)i * width + (size_t)j] = pointer;
         }
-        next[n_slots] = i ? value[n_slots] : 0;
+        next[n_slots] = (i ? value[n_slots] : 0) - idle;
         from[(size_t)i * width + (size_t)n_slots] = n_slots;
         for (int32_t j = 0; j < n_slots && i; j++) {
-            double out = value[j] - (j == n_slots - 1 ? 0 : leave);
+            double out = value[j] - (j == n_slots - 1 ? over : leave) - idle;
             if (out > next[n_slots]) next[n_slots] = out, from[(size_t)i * width + (size_t)n_slots] = j;
         }
         double *t = value;
@@ -163,7 +163,7 @@ static double floor_of(const BarSound *a, int32_t n, Arena *mem) {
             if (m < n * 64) all[m++] = v;
         }
     }
-    double common = median_of(all, m), same = median_of(best, n), f = common + 0.4 * (same - common);
+    double common = median_of(all, m), same = median_of(best, n), f = common + 0.3 * (same - common);
     return f < 0.2 ? 0.2 : f > 0.6 ? 0.6 : f;
 }
 
