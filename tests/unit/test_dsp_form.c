@@ -1,0 +1,145 @@
+// needs: featurizer
+/* Aligning bars of takes to a form, on sounds made up here; sections of a made-up form. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/core/rng.h"
+#include "featurizer/dsp/sections.h"
+
+enum { SLOTS = 24, METER = 4 };
+
+static void unit_length(float *v, int n) {
+    double norm = 0;
+    for (int i = 0; i < n; i++) norm += (double)v[i] * v[i];
+    for (int i = 0; i < n; i++) v[i] /= (float)sqrt(norm);
+}
+
+static void direction(float *v, int n, Rng *r) {
+    double mean = 0;
+    for (int i = 0; i < n; i++) v[i] = (float)rng_between(r, -1, 1), mean += v[i] / n;
+    for (int i = 0; i < n; i++) v[i] -= (float)mean;
+    unit_length(v, n);
+}
+
+/* The bar called `name`, played with some noise. */
+static BarSound play_bar(int name, double noise, Rng *r) {
+    BarSound b, other;
+    BarSound *both[2] = {&b, &other};
+    Rng own = rng_at(91, (uint64_t)name);
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < METER; k++) {
+            direction(both[i]->chroma[k], CHROMA, i ? r : &own);
+            direction(both[i]->mel[k], MEASURE_MEL, i ? r : &own);
+        }
+    for (int k = 0; k < METER; k++) {
+        for (int c = 0; c < CHROMA; c++)
+            b.chroma[k][c] = (float)((1 - noise) * b.chroma[k][c] + noise * other.chroma[k][c]);
+        for (int g = 0; g < MEASURE_MEL; g++)
+            b.mel[k][g] = (float)((1 - noise) * b.mel[k][g] + noise * other.mel[k][g]);
+        unit_length(b.chroma[k], CHROMA);
+        unit_length(b.mel[k], MEASURE_MEL);
+        b.level[k] = (float)rng_between(r, -1, 1);
+    }
+    b.n_beats = METER;
+    return b;
+}
+
+static void align(const int *names, int n, int32_t *slots) {
+    BarSound form[SLOTS], bars[64];
+    Rng r = rng_at(5, 6);
+    Arena mem;
+    Status st = BS_OK;
+    arena_init(&mem, 1 << 24);
+    for (int j = 0; j < SLOTS; j++) form[j] = play_bar(j, 0.2, &r);
+    for (int i = 0; i < n; i++) bars[i] = play_bar(names[i], 0.3, &r);
+    form_align_bars(bars, n, form, SLOTS, 0.3, &mem, slots, &st);
+    assert_int_equal(st, BS_OK);
+    arena_drop(&mem);
+}
+
+static void a_whole_take_gets_every_slot(void **state) {
+    (void)state;
+    int names[SLOTS];
+    int32_t slots[SLOTS];
+    for (int i = 0; i < SLOTS; i++) names[i] = i;
+    align(names, SLOTS, slots);
+    for (int i = 0; i < SLOTS; i++) assert_int_equal(slots[i], i);
+}
+
+static void a_take_may_start_in_the_middle_and_break_off(void **state) {
+    (void)state;
+    int names[8];
+    int32_t slots[8];
+    for (int i = 0; i < 8; i++) names[i] = 11 + i;
+    align(names, 8, slots);
+    for (int i = 0; i < 8; i++) assert_int_equal(slots[i], 11 + i);
+}
+
+static void a_take_may_go_back_and_begin_again(void **state) {
+    (void)state;
+    int names[22];
+    int32_t slots[22];
+    for (int i = 0; i < 22; i++) names[i] = i < 10 ? i : i - 10;
+    align(names, 22, slots);
+    for (int i = 0; i < 22; i++) assert_int_equal(slots[i], names[i]);
+}
+
+static void a_bar_too_many_costs_one_bar(void **state) {
+    (void)state;
+    int names[13];
+    int32_t slots[13];
+    for (int i = 0; i < 13; i++) names[i] = i < 6 ? i : i == 6 ? 777 : i - 1;
+    align(names, 13, slots);
+    for (int i = 0; i < 13; i++)
+        if (i != 6) assert_int_equal(slots[i], names[i]);
+}
+
+static void bars_of_another_piece_get_no_slot(void **state) {
+    (void)state;
+    int names[10];
+    int32_t slots[10];
+    for (int i = 0; i < 10; i++) names[i] = 500 + i;
+    align(names, 10, slots);
+    for (int i = 0; i < 10; i++) assert_int_equal(slots[i], -1);
+}
+
+/* verse (4) chorus (4) verse chorus bridge (4) chorus */
+static void sections_that_come_back_share_a_label(void **state) {
+    (void)state;
+    static const int parts[6] = {0, 1, 0, 1, 2, 1};
+    BarSound sounds[24];
+    Rng r = rng_at(8, 8);
+    Arena mem;
+    arena_init(&mem, 1 << 24);
+    for (int i = 0; i < 24; i++) sounds[i] = play_bar(100 * parts[i / 4] + i % 4, 0.25, &r);
+    Form form = {.n_slots = 24, .sounds = sounds};
+    Sections s;
+    assert_int_equal(sections_find(&s, &form, &mem), BS_OK);
+    for (int i = 0; i < 24; i++)
+        for (int j = 0; j < 24; j++)
+            if (i % 4 == j % 4 && i / 4 != 4 && j / 4 != 4 && parts[i / 4] == parts[j / 4])
+                assert_int_equal(s.label[i], s.label[j]);
+    assert_int_not_equal(s.label[16], s.label[20]);
+    assert_true(s.start[0] && s.start[16] && s.start[20]);
+    for (int i = 0; i < 24; i++)
+        if (s.start[i]) assert_true(s.phrase[i]);
+    arena_drop(&mem);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_take_gets_every_slot),
+        cmocka_unit_test(a_take_may_start_in_the_middle_and_break_off),
+        cmocka_unit_test(a_take_may_go_back_and_begin_again),
+        cmocka_unit_test(a_bar_too_many_costs_one_bar),
+        cmocka_unit_test(bars_of_another_piece_get_no_slot),
+        cmocka_unit_test(sections_that_come_back_share_a_label),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
