@@ -134,6 +134,13 @@ void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, 
         end = take->first_unit + take->n_units;
     }
     row[OBS_TARGET_RUN_LENGTH] = (float)span_samples(es, v, end > v ? end : v + 1); /* x per_sample later */
+    row[OBS_TARGET_WORTH_BAR] = mean_content(es, v, x->end[SPAN_BAR]);
+    row[OBS_TARGET_WORTH_PHRASE] = mean_content(es, v, x->end[SPAN_PHRASE]);
+    row[OBS_TARGET_WORTH_SECTION] = mean_content(es, v, x->end[SPAN_SECTION]);
+    row[OBS_TARGET_START] = last < 0 ? start_cost(es, v) : 0;
+    row[OBS_TARGET_SECTION_LENGTH] = (float)span_samples(es, v, x->end[SPAN_SECTION]); /* too */
+    row[OBS_TARGET_SECTION_LANDS] = 0;
+    row[OBS_TARGET_FORM_LEFT] = form_left(es, v); /* too */
     row[OBS_TARGET_AHEAD] = 0;
 }
 
@@ -169,6 +176,7 @@ static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
         row[OBS_PAIR_OUT] = seam_transition(&back, FADE_SHORT) + back.tempo + back.phrase;
         row[OBS_PAIR_LENGTH] = (float)span_samples(es, s->first, s->end);
         row[OBS_PAIR_FLAW] = s->flaw;
+        row[OBS_PAIR_WORTH] = mean_content(es, s->first, s->end);
         row[OBS_PAIR_FORM_STEP] = form_distance(es, anchor - 1, &es->units[s->first]);
     }
 }

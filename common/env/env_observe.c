@@ -5,6 +5,8 @@
 
 static float clip(float x, float lo, float hi) { return x < lo ? lo : x > hi ? hi : x; }
 
+static bool lands(const EnvPlan *plan, int64_t length) { return length >= plan->lo && length <= plan->hi; }
+
 static void observe_window(const Env *e, float *x) {
     const EnvSong *es = e->es;
     const EnvPlan *plan = &e->plan;
@@ -28,6 +30,7 @@ static void observe_last(const Env *e, float *x) {
     if (now->last >= 0) {
         x[OBS_BAR_PHASE] = e->es->units[now->last].bar_cos;
         x[OBS_BAR_PHASE + 1] = e->es->units[now->last].bar_sin;
+        x[OBS_REST_END] = end_cost(e->es, now->before_last, now->last);
     }
     x[OBS_OWED] = (float)now->owed / 4;
     if (now->owed) x[OBS_ARMED + now->armed] = 1;
@@ -58,10 +61,16 @@ static void observe_here(const Env *e, const Seam *s, float *x) {
         x[OBS_SLOT_RANK] = u->rank;
     }
     x[OBS_FORM_STEP] = form_distance(es, e->now.last_slotted, u);
+    x[OBS_FORM_LEFT] = clip(form_left(es, p) * e->plan.per_sample, 0, 4);
     for (int k = 0; k < SPANS; k++) {
         int32_t end = u->end[k];
         x[OBS_FLAW_HERE + k] = u->flaw_ahead[k];
-        x[OBS_KEEP_LENGTH + k] = clip((float)span_samples(es, p, end) * e->plan.per_sample, 0, 2);
+        int64_t length = span_samples(es, p, end);
+        x[OBS_KEEP_LENGTH + k] = clip((float)length * e->plan.per_sample, 0, 2);
+        float worth = (float)(es->content_sum[end] - es->content_sum[p]) * e->plan.per_sample;
+        x[OBS_KEEP_WORTH + k] = clip(worth, -1, 2);
+        x[OBS_KEEP_END + k] = end_cost(es, end - 1 > p ? end - 2 : last, end - 1);
+        x[OBS_KEEP_LANDS + k] = lands(&e->plan, e->now.length + length);
     }
 }
 
@@ -92,6 +101,10 @@ static void observe_targets(const Env *e, const Seam *here, EnvObs *obs) {
         }
         row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
         row[OBS_TARGET_RUN_LENGTH] = clip(row[OBS_TARGET_RUN_LENGTH] * e->plan.per_sample, 0, 2);
+        float section = row[OBS_TARGET_SECTION_LENGTH];
+        row[OBS_TARGET_SECTION_LANDS] = lands(&e->plan, now->length + (int64_t)section);
+        row[OBS_TARGET_SECTION_LENGTH] = clip(section * e->plan.per_sample, 0, 2);
+        row[OBS_TARGET_FORM_LEFT] = clip(row[OBS_TARGET_FORM_LEFT] * e->plan.per_sample, 0, 4);
         row[OBS_TARGET_AHEAD] = v > now->playhead;
     }
 }

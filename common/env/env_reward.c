@@ -181,7 +181,7 @@ static float copy_worth(int r, float copies) {
     return (float)r < copies - 0.05f ? 0.5f : -0.5f;
 }
 
-static float start_cost(const EnvSong *es, int32_t u) {
+float start_cost(const EnvSong *es, int32_t u) {
     const EnvUnit *x = &es->units[u];
     if (!x->in_take) return 1;
     if (x->pid >= 0 && x->pid == es->tunes[x->tune].pid0) return 0;
@@ -191,7 +191,7 @@ static float start_cost(const EnvSong *es, int32_t u) {
     return by_edge[edge_before(x)];
 }
 
-static float end_cost(const EnvSong *es, int32_t before, int32_t u) {
+float end_cost(const EnvSong *es, int32_t before, int32_t u) {
     const EnvUnit *x = &es->units[u];
     if (x->kind == UNIT_TAIL) return before == u - 1 ? 0 : 0.5f;
     if (!x->in_take) return 1;

@@ -266,7 +266,21 @@ static void make_content(EnvSong *es) {
         regret = regret < 0 ? 0 : regret > 1 ? 1 : regret;
         float worse = 0.6f * x->bar_flaw * x->bar_flaw + 3.5f * regret + 0.2f * deviation + 0.2f * take_flaw;
         x->content = su->music * (1 - worse) - 6 * (1 - su->music);
+        float kept = x->kind == UNIT_TAIL ? 0 : x->content;
+        es->content_sum[u + 1] = es->content_sum[u] + (double)kept * (double)span_samples(es, u, u + 1);
     }
+}
+
+float mean_content(const EnvSong *es, int32_t a, int32_t b) {
+    float mean = (float)((es->content_sum[b] - es->content_sum[a]) / (double)span_samples(es, a, b));
+    return mean < -2 ? -2 : mean;
+}
+
+float form_left(const EnvSong *es, int32_t u) {
+    const EnvUnit *x = &es->units[u];
+    if (x->pid < 0) return 0;
+    const EnvTune *t = &es->tunes[x->tune];
+    return (float)((t->pid0 + t->n_pid - x->pid) * t->beat_samples);
 }
 
 /* Level of each unit over its bar against the tune's mean, and the tune's own arc over its form. */
@@ -384,6 +398,7 @@ static size_t lay_out(EnvSong *es, char *base) {
     es->units = take_part(base, &at, n * sizeof *es->units);
     es->start = take_part(base, &at, (n + 1) * sizeof *es->start);
     es->flaw_sum = take_part(base, &at, (n + 1) * sizeof *es->flaw_sum);
+    es->content_sum = take_part(base, &at, (n + 1) * sizeof *es->content_sum);
     es->context = take_part(base, &at, n * CONTEXT * sizeof *es->context);
     es->pid_first = take_part(base, &at, (n + 1) * sizeof *es->pid_first);
     es->pid_units = take_part(base, &at, (n + 1) * sizeof *es->pid_units);

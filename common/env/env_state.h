@@ -71,12 +71,13 @@ typedef struct EnvMenu { /* of one anchor */
 struct EnvSong {
     const Song *song;
     int32_t n, n_pids, n_sections, n_takes;
-    EnvUnit *units;     /* n */
-    int64_t *start;     /* n + 1 */
-    double *flaw_sum;   /* n + 1 */
-    float *context;     /* n x CONTEXT */
-    int32_t *pid_first; /* n_pids + 1 offsets into pid_units */
-    int32_t *pid_units; /* units that play a beat of the form, by pid then time */
+    EnvUnit *units;      /* n */
+    int64_t *start;      /* n + 1 */
+    double *flaw_sum;    /* n + 1 */
+    double *content_sum; /* n + 1: content x samples of the units before */
+    float *context;      /* n x CONTEXT */
+    int32_t *pid_first;  /* n_pids + 1 offsets into pid_units */
+    int32_t *pid_units;  /* units that play a beat of the form, by pid then time */
     EnvTune *tunes;
     EnvSection *sections;
     uint8_t *other_key; /* n_takes x n_takes */
@@ -164,6 +165,12 @@ void reward_plan(const EnvSong *es, EnvPlan *plan);
 void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const uint16_t *pid_kept, int32_t u,
                    int fade);
 void reward_finish(const EnvSong *es, EnvNow *now);
+/* 0..1, before their weights. */
+float start_cost(const EnvSong *es, int32_t u);
+float end_cost(const EnvSong *es, int32_t before, int32_t u);
+/* Mean content over units [a, b), at least -2; length of the form from u to its end, in samples. */
+float mean_content(const EnvSong *es, int32_t a, int32_t b);
+float form_left(const EnvSong *es, int32_t u);
 float reward_start_cost(const EnvSong *es, int32_t u);
 float reward_end_cost(const EnvSong *es, int32_t before, int32_t u);
 int fade_room(const EnvSong *es, int32_t last, int32_t v);
