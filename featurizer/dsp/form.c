@@ -41,7 +41,7 @@ float bar_likeness(const BarSound *a, const BarSound *b) {
 
 double form_align_bars(const BarSound *bars, int32_t n_bars, const BarSound *form, int32_t n_slots,
                        double floor_likeness, Arena *mem, int32_t *slots, Status *st) {
-    const double skip = 1.2, jump = 4, late_start = 0.5, leave = 1.5, over = 0.7, idle = 0.03;
+    const double skip = 1.2, jump = 3, late_start = 0.5, leave = 1.5, over = 0.7, idle = 0.03;
     size_t width = (size_t)n_slots + 1; /* the last state is "none" */
     double *value = arena_alloc(mem, sizeof(double) * width),
            *next = arena_alloc(mem, sizeof(double) * width);

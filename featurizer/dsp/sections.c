@@ -108,9 +108,41 @@ static int32_t length_at(const Sections *s, int32_t a, int32_t n) {
     return b - a;
 }
 
-static void name_sections(Sections *s, const Form *form) {
+static double match_inside(const Form *form, int32_t a, int32_t b, int32_t n) {
+    return b < 0 || b + n > form->n_slots ? -1 : match(form, a, b, n);
+}
+
+static bool may_split(const Sections *s, int32_t n, int32_t at) {
+    return at >= 2 && at + 2 <= n && !s->start[at - 1] && !s->start[at] && !s->start[at + 1];
+}
+
+/* A section that comes back inside a longer one cuts it there. In music that is alike everywhere no place
+ * stands out against its neighbours, and nothing is cut. */
+static bool split_by_repeats(Sections *s, const Form *form, double enough) {
+    int32_t n = form->n_slots;
+    bool changed = false;
+    for (int32_t a = 0; a < n; a += length_at(s, a, n)) {
+        int32_t length = length_at(s, a, n);
+        for (int32_t b = 0; length >= 4 && b + length <= n; b++) {
+            if (b + length > a && b < a + length) continue;
+            double v = match(form, a, b, length);
+            if (v < enough || v < match_inside(form, a, b - 1, length) + 0.15 ||
+                v < match_inside(form, a, b + 1, length) + 0.15)
+                continue;
+            for (int32_t edge = 0; edge < 2; edge++)
+                if (may_split(s, n, b + edge * length)) s->start[b + edge * length] = 1, changed = true;
+        }
+    }
+    return changed;
+}
+
+static double enough_of(const Form *form) {
     double enough = form->likeness > 0 ? 0.8 * form->likeness : 0.6;
-    if (enough < 0.45) enough = 0.45;
+    return enough < 0.45 ? 0.45 : enough;
+}
+
+static void name_sections(Sections *s, const Form *form) {
+    double enough = enough_of(form);
     int32_t n = form->n_slots, labels = 0;
     for (int32_t a = 0; a < n; a += length_at(s, a, n)) {
         int32_t length = length_at(s, a, n), label = -1;
@@ -142,6 +174,7 @@ Status sections_find(Sections *s, const Form *form, Arena *mem) {
     if (!s->label || !s->start || !s->phrase || !s->offset) return fail(BS_NOMEM, "sections: out of memory");
     if (!form->n_slots) return BS_OK;
     TRY(cut_sections(s, form, mem));
+    for (int32_t round = 0; round < 4 && split_by_repeats(s, form, enough_of(form));) round++;
     name_sections(s, form);
     cut_phrases(s, form->n_slots);
 out:
