@@ -7,7 +7,7 @@ passed=0 failed=0 skipped=0
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 for t in "$@"; do
   t0=$(date +%s.%N)
-  timeout "${TEST_TIMEOUT_S:-900}" "./$t" >"$log" 2>&1 </dev/null; rc=$?
+  timeout "${TEST_TIMEOUT_S:-900}" "$t" >"$log" 2>&1 </dev/null; rc=$?
   s=$(echo "$(date +%s.%N) - $t0" | awk '{printf "%.1f", $1 - $3}')
   n=$(grep -c '^\[       OK \]' "$log"); k=$(grep -c '^\[  SKIPPED \]' "$log")
   [ "$n" -eq 0 ] && [ "$k" -eq 0 ] && n=1
