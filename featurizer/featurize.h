@@ -17,4 +17,5 @@ typedef void (*FeaturizeProgress)(void *context, double share);
  * (NULL: the base names). options and progress may be NULL. Returns an owned Song, packed once (hash set).
  * One clear line for: no such file, no audio, too short (under 4 s), silence, not a number. */
 Status featurize_files(const char *const *paths, const char *const *names, int32_t n_paths,
-                       const FeaturizeOptions *options, FeaturizeProgress progress, void *context, Song **out);
+                       const FeaturizeOptions *options, FeaturizeProgress progress, void *context,
+                       Song **out);
