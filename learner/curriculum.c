@@ -81,9 +81,9 @@ static Status draw_window(Rng *r, const Song *song, bool wide, Job *job) {
     if (wide)
         target = timeline * exp(rng_between(r, log(0.03), 0));
     else if (rng_below(r, 2))
-        target = form_seconds(song, job->tune) * rng_between(r, 0.85, 1.15);
+        target = form_seconds(song, job->tune) * rng_between(r, 0.8, 1.15);
     else
-        target = timeline * rng_between(r, 0.2, 0.6);
+        target = timeline * rng_between(r, 0.15, 0.55);
     return job_target(job, song, target, target * rng_between(r, 0.03, 0.1));
 }
 
