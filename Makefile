@@ -114,7 +114,7 @@ test: all $(TESTS) ## what a change can break, in a few minutes
 	@tools/run-tests.sh $(O) $(TESTS) $(sort $(wildcard tests/system/local_*.sh))
 
 test-long: all $(TESTS) ## the same with a hundred times the sequences and seeds
-	@N=1000000 LONG=1 tools/run-tests.sh $(O) $(TESTS) $(sort $(wildcard tests/system/local_*.sh))
+	@N=1000000 LONG=1 TEST_TIMEOUT_S=3600 tools/run-tests.sh $(O) $(TESTS) $(sort $(wildcard tests/system/local_*.sh))
 
 test-system: all ## Docker (skips loudly where there is no engine)
 	@tools/run-tests.sh $(O) $(sort $(wildcard tests/system/docker_*.sh))
