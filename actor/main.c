@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "actor/perform.h"
 #include "actor/settings.h"
@@ -43,13 +42,6 @@ static void listen_for_signals(void) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-static LogLevel level_named(const char *name) {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    int level = 0;
-    while (level < LOG_ERROR && strcmp(names[level], name) != 0) level++;
-    return (LogLevel)level;
 }
 
 static bool healthy(void *context, char *reason, size_t n) {
@@ -195,7 +187,7 @@ int main(int argc, char **argv) {
     Status st = config_parse(&actor_config, &actor.settings, argc, argv, NULL, 0, &n_positional, &help);
     if (help) return 0;
     if (st == BS_OK) {
-        log_open(actor.settings.name, level_named(actor.settings.log));
+        log_open(actor.settings.name, log_level_named(actor.settings.log));
         listen_for_signals();
         st = actor_open(&actor);
         if (st == BS_OK) st = act(&actor);

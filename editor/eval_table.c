@@ -6,7 +6,6 @@
 #include "editor/eval_table.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,20 +62,10 @@ static Interval of_rows(const Contest *c, int32_t a, int32_t b, CellValue value)
     return out;
 }
 
-static void put(ByteWriter *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(ByteWriter *w, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    bytes_put(w, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
-}
-
 static void put_interval(ByteWriter *w, Interval v, const char *sign) {
     char text[64];
     snprintf(text, sizeof text, "%s%.2f [%.2f, %.2f]", v.mean > 0 ? sign : "", v.mean, v.low, v.high);
-    put(w, " %-22s |", text);
+    bytes_printf(w, " %-22s |", text);
 }
 
 static bool is_baseline(const ContestRow *row) {
@@ -87,43 +76,46 @@ static void put_differences(const Contest *c, ByteWriter *w) {
     int32_t n_baselines = 0;
     for (int32_t r = 0; r < c->n_rows; r++) n_baselines += is_baseline(&c->rows[r]);
     if (!n_baselines || c->n_rows < 2) return;
-    put(w, "\nJudge, difference to each baseline on the same recordings and lengths:\n\n| %-18s |", "policy");
+    bytes_printf(w, "\nJudge, difference to each baseline on the same recordings and lengths:\n\n| %-18s |",
+                 "policy");
     for (int32_t r = 0; r < c->n_rows; r++)
-        if (is_baseline(&c->rows[r])) put(w, " - %-20s |", c->rows[r].name);
-    put(w, "\n|%.*s|", 20, "------------------------------");
-    for (int32_t i = 0; i < n_baselines; i++) put(w, "%.*s|", 24, "------------------------------");
+        if (is_baseline(&c->rows[r])) bytes_printf(w, " - %-20s |", c->rows[r].name);
+    bytes_printf(w, "\n|%.*s|", 20, "------------------------------");
+    for (int32_t i = 0; i < n_baselines; i++) bytes_printf(w, "%.*s|", 24, "------------------------------");
     for (int32_t a = 0; a < c->n_rows; a++) {
-        put(w, "\n| %-18s |", c->rows[a].name);
+        bytes_printf(w, "\n| %-18s |", c->rows[a].name);
         for (int32_t b = 0; b < c->n_rows; b++) {
             if (!is_baseline(&c->rows[b])) continue;
             if (a == b)
-                put(w, " %-22s |", "");
+                bytes_printf(w, " %-22s |", "");
             else
                 put_interval(w, of_rows(c, a, b, judge_of), "+");
         }
     }
-    put(w, "\n");
+    bytes_printf(w, "\n");
 }
 
 Status table_print(const Contest *c, ByteWriter *w) {
-    put(w,
+    bytes_printf(
+        w,
         "%d recordings, %d pairs of recording and length; means with 95 %% intervals (bootstrap over pairs",
         c->n_sessions, c->n_sessions * c->jobs_per_song);
-    put(w, "%s)\n\n", c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "");
-    put(w, "| %-18s | %-22s | %-22s | %-9s | %-7s | %-5s |\n", "policy", "judge (0-10)", "dense reward",
-        "in window", "gap (s)", "seams");
-    put(w, "|--------------------|------------------------|------------------------|-----------|---------|---"
+    bytes_printf(w, "%s)\n\n", c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "");
+    bytes_printf(w, "| %-18s | %-22s | %-22s | %-9s | %-7s | %-5s |\n", "policy", "judge (0-10)",
+                 "dense reward", "in window", "gap (s)", "seams");
+    bytes_printf(
+        w, "|--------------------|------------------------|------------------------|-----------|---------|---"
            "----|\n");
     for (int32_t r = 0; r < c->n_rows; r++) {
-        put(w, "| %-18s |", c->rows[r].name);
+        bytes_printf(w, "| %-18s |", c->rows[r].name);
         put_interval(w, of_rows(c, r, -1, judge_of), "");
         put_interval(w, of_rows(c, r, -1, reward_of), "");
-        put(w, " %7.1f %% | %7.2f | %5.1f |\n", 100 * of_rows(c, r, -1, window_of).mean,
-            of_rows(c, r, -1, gap_of).mean, of_rows(c, r, -1, seams_of).mean);
+        bytes_printf(w, " %7.1f %% | %7.2f | %5.1f |\n", 100 * of_rows(c, r, -1, window_of).mean,
+                     of_rows(c, r, -1, gap_of).mean, of_rows(c, r, -1, seams_of).mean);
     }
     put_differences(c, w);
     if (c->n_without_truth)
-        put(w, "\n%d recordings without a truth file were left out.\n", c->n_without_truth);
+        bytes_printf(w, "\n%d recordings without a truth file were left out.\n", c->n_without_truth);
     return w->bad ? fail(BS_NOMEM, "out of memory") : BS_OK;
 }
 

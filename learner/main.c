@@ -11,7 +11,6 @@
  * after the last one. */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/host/log.h"
 #include "learner/learner.h"
@@ -28,13 +27,6 @@ static void listen_for_signals(void) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-static LogLevel level_named(const char *name) {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    int level = 0;
-    while (level < LOG_ERROR && strcmp(names[level], name) != 0) level++;
-    return (LogLevel)level;
 }
 
 static Status learn(Learner *l) {
@@ -66,7 +58,7 @@ int main(int argc, char **argv) {
     bool help = false;
     Status st = config_parse(&learner_config, &settings, argc, argv, NULL, 0, &n_positional, &help);
     if (help) return 0;
-    log_open("learner", st == BS_OK ? level_named(settings.log) : LOG_INFO);
+    log_open("learner", st == BS_OK ? log_level_named(settings.log) : LOG_INFO);
     if (st == BS_OK) {
         listen_for_signals();
         st = learner_open(&learner, &settings, &stop);

@@ -7,7 +7,7 @@
 
 #include "common/host/config.h"
 #include "common/host/progress.h"
-#include "simulator/edit_json.h"
+#include "common/report/edit_json.h"
 #include "simulator/judge.h"
 #include "simulator/right_edit.h"
 #include "simulator/simulate.h"
@@ -90,6 +90,20 @@ static Status window(const JudgeSettings *s, const Truth *t, int64_t *lo, int64_
     return BS_OK;
 }
 
+/* An edit that counts samples as the recording does and stays inside it. */
+static Status read_edit(const char *path, const Truth *t, Edit *edit) {
+    Status st = edit_json_read(edit, path);
+    if (st != BS_OK) return st;
+    if (edit->sample_rate_hz != t->sample_rate_hz)
+        return fail(BS_INVALID, "%s: the edit counts samples at %d Hz, the recording has %d Hz", path,
+                    edit->sample_rate_hz, t->sample_rate_hz);
+    for (int32_t i = 0; i < edit->n_segments; i++)
+        if (edit->segments[i].end_sample > t->n_samples)
+            return fail(BS_INVALID, "%s: segments[%d] ends at sample %lld, the recording at %lld", path, i,
+                        (long long)edit->segments[i].end_sample, (long long)t->n_samples);
+    return BS_OK;
+}
+
 static Status run_judge(int argc, char **argv) {
     Status st = BS_OK;
     JudgeSettings s;
@@ -109,7 +123,7 @@ static Status run_judge(int argc, char **argv) {
         goto out;
     }
     TRY(truth_read(&t, rest[0]));
-    TRY(edit_read_json(&edit, rest[1], t->sample_rate_hz, t->n_samples));
+    TRY(read_edit(rest[1], t, &edit));
     TRY(window(&s, t, &lo, &hi));
     TRY(judge(t, &edit, lo, hi, &score));
     print_score("edit", &score);

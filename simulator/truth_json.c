@@ -1,85 +1,79 @@
 /* Truth as JSON, docs/truth-format.md: one line a unit, take, section, flaw and segment, so that files are
  * easy to read, to diff and to write by hand. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/host/file.h"
 #include "common/host/json.h"
-#include "simulator/edit_json.h"
+#include "common/report/edit_json.h"
 #include "simulator/truth.h"
 
 static const char *const kind_names[UNIT_KINDS] = {"beat", "free", "gap", "tail"};
 
 /* ---- writing */
-__attribute__((format(printf, 2, 3))) static void put(ByteWriter *w, const char *format, ...) {
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    BS_ASSERT(n >= 0 && (size_t)n < sizeof line);
-    bytes_put(w, line, (size_t)n);
-}
 
 /* "key": "text", with what JSON forbids escaped. */
 static void put_text(ByteWriter *w, const char *key, const char *text) {
-    put(w, "\"%s\": \"", key);
+    bytes_printf(w, "\"%s\": \"", key);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
         if (*c == '"' || *c == '\\')
-            put(w, "\\%c", *c);
+            bytes_printf(w, "\\%c", *c);
         else if (*c < 0x20)
-            put(w, "\\u%04x", *c);
+            bytes_printf(w, "\\u%04x", *c);
         else
             bytes_put(w, c, 1);
     }
-    put(w, "\"");
+    bytes_printf(w, "\"");
 }
 
 static void put_units(const Truth *t, ByteWriter *w) {
-    put(w, "\"units\": [\n");
+    bytes_printf(w, "\"units\": [\n");
     for (int32_t u = 0; u < t->n_units; u++) {
         const TruthUnit *unit = &t->units[u];
-        put(w, "  {\"start_sample\": %lld, \"kind\": \"%s\"", (long long)unit->start_sample,
-            kind_names[unit->kind]);
-        if (unit->take >= 0) put(w, ", \"take\": %d", unit->take);
-        if (unit->kind == UNIT_BEAT) put(w, ", \"slot\": %d, \"phase\": %d", unit->slot, unit->phase);
-        if (unit->flaw > 0) put(w, ", \"flaw\": %.9g", (double)unit->flaw);
-        put(w, "}%s\n", u + 1 < t->n_units ? "," : "");
+        bytes_printf(w, "  {\"start_sample\": %lld, \"kind\": \"%s\"", (long long)unit->start_sample,
+                     kind_names[unit->kind]);
+        if (unit->take >= 0) bytes_printf(w, ", \"take\": %d", unit->take);
+        if (unit->kind == UNIT_BEAT)
+            bytes_printf(w, ", \"slot\": %d, \"phase\": %d", unit->slot, unit->phase);
+        if (unit->flaw > 0) bytes_printf(w, ", \"flaw\": %.9g", (double)unit->flaw);
+        bytes_printf(w, "}%s\n", u + 1 < t->n_units ? "," : "");
     }
-    put(w, "],\n");
+    bytes_printf(w, "],\n");
 }
 
 Status truth_print(const Truth *t, ByteWriter *w) {
-    put(w, "{\n\"version\": %d,\n", TRUTH_VERSION);
+    bytes_printf(w, "{\n\"version\": %d,\n", TRUTH_VERSION);
     put_text(w, "name", t->name);
-    put(w, ",\n\"seed\": \"%llu\",\n\"sample_rate\": %d,\n\"n_samples\": %lld,\n\"tempo\": %.9g,\n",
-        (unsigned long long)t->seed, t->sample_rate_hz, (long long)t->n_samples, (double)t->tempo_bpm);
-    put(w, "\"meter\": %d,\n", t->meter);
+    bytes_printf(w, ",\n\"seed\": \"%llu\",\n\"sample_rate\": %d,\n\"n_samples\": %lld,\n\"tempo\": %.9g,\n",
+                 (unsigned long long)t->seed, t->sample_rate_hz, (long long)t->n_samples,
+                 (double)t->tempo_bpm);
+    bytes_printf(w, "\"meter\": %d,\n", t->meter);
     put_text(w, "key", t->key);
-    put(w, ",\n\"n_slots\": %d,\n\"sections\": [\n", t->n_slots);
+    bytes_printf(w, ",\n\"n_slots\": %d,\n\"sections\": [\n", t->n_slots);
     for (int32_t s = 0; s < t->n_sections; s++) {
-        put(w, "  {");
+        bytes_printf(w, "  {");
         put_text(w, "name", t->sections[s].name);
-        put(w, ", \"label\": %d, \"first_slot\": %d, \"n_slots\": %d}%s\n", t->sections[s].label,
-            t->sections[s].first_slot, t->sections[s].n_slots, s + 1 < t->n_sections ? "," : "");
+        bytes_printf(w, ", \"label\": %d, \"first_slot\": %d, \"n_slots\": %d}%s\n", t->sections[s].label,
+                     t->sections[s].first_slot, t->sections[s].n_slots, s + 1 < t->n_sections ? "," : "");
     }
-    put(w, "],\n\"takes\": [\n");
+    bytes_printf(w, "],\n\"takes\": [\n");
     for (int32_t k = 0; k < t->n_takes; k++) {
         const TruthTake *take = &t->takes[k];
-        put(w,
-            "  {\"first_sample\": %lld, \"end_sample\": %lld, \"complete\": %s, \"tempo\": %.9g, "
-            "\"gain_db\": %.9g}%s\n",
-            (long long)take->first_sample, (long long)take->end_sample, take->complete ? "true" : "false",
-            (double)take->tempo_bpm, (double)take->gain_db, k + 1 < t->n_takes ? "," : "");
+        bytes_printf(w,
+                     "  {\"first_sample\": %lld, \"end_sample\": %lld, \"complete\": %s, \"tempo\": %.9g, "
+                     "\"gain_db\": %.9g}%s\n",
+                     (long long)take->first_sample, (long long)take->end_sample,
+                     take->complete ? "true" : "false", (double)take->tempo_bpm, (double)take->gain_db,
+                     k + 1 < t->n_takes ? "," : "");
     }
-    put(w, "],\n");
+    bytes_printf(w, "],\n");
     put_units(t, w);
-    put(w, "\"flaws\": [\n");
+    bytes_printf(w, "\"flaws\": [\n");
     for (int32_t f = 0; f < t->n_flaws; f++) {
         const TruthFlaw *flaw = &t->flaws[f];
-        put(w,
+        bytes_printf(
+            w,
             "  {\"kind\": \"%s\", \"take\": %d, \"first_slot\": %d, \"n_slots\": %d, \"first_sample\": %lld, "
             "\"end_sample\": %lld, \"severity\": %.9g}%s\n",
             flaw_names[flaw->kind], flaw->take, flaw->first_slot, flaw->n_slots,
@@ -87,16 +81,17 @@ Status truth_print(const Truth *t, ByteWriter *w) {
             f + 1 < t->n_flaws ? "," : "");
     }
     double rate = t->sample_rate_hz;
-    put(w, "],\n\"job\": {\"lo_samples\": %lld, \"hi_samples\": %lld, \"lo_s\": %.3f, \"hi_s\": %.3f},\n",
+    bytes_printf(
+        w, "],\n\"job\": {\"lo_samples\": %lld, \"hi_samples\": %lld, \"lo_s\": %.3f, \"hi_s\": %.3f},\n",
         (long long)t->lo_samples, (long long)t->hi_samples, (double)t->lo_samples / rate,
         (double)t->hi_samples / rate);
-    put(w, "\"segments\": [\n");
+    bytes_printf(w, "\"segments\": [\n");
     for (int32_t i = 0; i < t->edit.n_segments; i++) {
         const EditSegment *s = &t->edit.segments[i];
-        put(w, "  [%lld, %lld, \"%s\"]%s\n", (long long)s->start_sample, (long long)s->end_sample,
-            edit_fade_names[s->fade], i + 1 < t->edit.n_segments ? "," : "");
+        bytes_printf(w, "  [%lld, %lld, \"%s\"]%s\n", (long long)s->start_sample, (long long)s->end_sample,
+                     edit_fade_names[s->fade], i + 1 < t->edit.n_segments ? "," : "");
     }
-    put(w, "]\n}\n");
+    bytes_printf(w, "]\n}\n");
     return w->bad ? fail(BS_NOMEM, "no memory for the truth of %s", t->name) : BS_OK;
 }
 
@@ -255,7 +250,7 @@ static Status parse_document(Truth **out, const Json *json) {
         TRY(json_get_i64(job, "lo_samples", 0, INT64_MAX, &t->lo_samples));
         TRY(json_get_i64(job, "hi_samples", 0, INT64_MAX, &t->hi_samples));
     }
-    if (json_has(json, "segments")) TRY(edit_read_segments(&t->edit, json, t->n_samples));
+    if (json_has(json, "segments")) TRY(edit_json_segments(&t->edit, json, t->n_samples));
     t->edit.sample_rate_hz = t->sample_rate_hz;
     TRY(truth_check(t));
     *out = t;

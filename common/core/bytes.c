@@ -1,6 +1,8 @@
 /* Little-endian packing. x86-64 is little-endian, so values are copied as they are. */
 #include "common/core/bytes.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,17 @@ void bytes_text(ByteWriter *w, const char *s) {
     }
     bytes_u16(w, (uint16_t)n);
     bytes_put(w, s, n);
+}
+void bytes_printf(ByteWriter *w, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof text)
+        w->bad = true;
+    else
+        bytes_put(w, text, (size_t)n);
 }
 
 ByteReader reader_of(const void *bytes, size_t n_bytes) {

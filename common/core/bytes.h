@@ -25,6 +25,8 @@ void bytes_f32(ByteWriter *w, float v);
 void bytes_f64(ByteWriter *w, double v);
 void bytes_hash(ByteWriter *w, const Hash *h);
 void bytes_text(ByteWriter *w, const char *s); /* u16 length, then bytes without NUL */
+/* At most 511 characters, without NUL or length: for files that people read. */
+void bytes_printf(ByteWriter *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct ByteReader {
     const uint8_t *bytes; /* borrowed */

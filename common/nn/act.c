@@ -1,4 +1,4 @@
-/* Packing, dispatch, and the one scalar function of what acts. */
+/* Packing, dispatch, and the two scalar functions of what acts. */
 #include "common/nn/act_private.h"
 #include "common/nn/bf16.h"
 #include <stdlib.h>
@@ -38,6 +38,25 @@ const ActKernels *act_kernels_avx512(void) { return __builtin_cpu_supports("avx5
 const ActKernels *act_kernels(void) {
     const ActKernels *wide = act_kernels_avx512();
     return wide ? wide : act_kernels_avx2();
+}
+
+/* x = n ln 2 + r, |r| <= ln 2 / 2, ln 2 in two parts: e^x = 2^n e^r, the latter by its series. */
+float act_exp(float x) {
+    if (x < -87) return 0;
+    const float n = __builtin_floorf(__builtin_fmaf(x, 1.44269504f, 0.5f));
+    float r = __builtin_fmaf(n, -0.693359375f, x);
+    r = __builtin_fmaf(n, 2.12194440e-4f, r);
+    float y = 1.3888889e-3f;
+    y = __builtin_fmaf(y, r, 8.3333333e-3f);
+    y = __builtin_fmaf(y, r, 4.1666667e-2f);
+    y = __builtin_fmaf(y, r, 1.6666667e-1f);
+    y = __builtin_fmaf(y, r, 0.5f);
+    y = __builtin_fmaf(y, r, 1.0f);
+    y = __builtin_fmaf(y, r, 1.0f);
+    const uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, 4);
+    return y * power;
 }
 
 /* x = 2^e m, m in [1/sqrt 2, sqrt 2): log m = 2 (s + s^3/3 + s^5/5 + ...), s = (m - 1) / (m + 1). */

@@ -8,6 +8,7 @@
 
 #include "common/core/rng.h"
 #include "common/model/policy_acting.h"
+#include "common/nn/act.h"
 #include "common/policy/policy_private.h"
 
 const char *const policy_names[POLICY_KINDS] = {"net",  "net-greedy", "random",
@@ -181,27 +182,6 @@ out:
 
 /* ---- network ----------------------------------------------------------------------------------- */
 
-/* e^x for x <= 0 by range reduction and a degree-6 polynomial, all in fused multiply-adds: no libm, so the
- * same bits on every machine. Relative error below 2e-7. */
-static float exp_exact(float x) {
-    if (x < -87) return 0;
-    float n = __builtin_floorf(__builtin_fmaf(x, 1.44269504f, 0.5f));
-    float r = __builtin_fmaf(n, -0.693359375f, x);
-    r = __builtin_fmaf(n, 2.12194440e-4f, r);
-    float y = 1.3888889e-3f;
-    y = __builtin_fmaf(y, r, 8.3333333e-3f);
-    y = __builtin_fmaf(y, r, 4.1666667e-2f);
-    y = __builtin_fmaf(y, r, 1.6666667e-1f);
-    y = __builtin_fmaf(y, r, 0.5f);
-    y = __builtin_fmaf(y, r, 1.0f);
-    y = __builtin_fmaf(y, r, 1.0f);
-    union {
-        uint32_t u;
-        float f;
-    } scale = {.u = (uint32_t)((int32_t)n + 127) << 23};
-    return y * scale.f;
-}
-
 /* Inverse of the cumulative distribution, summed in action order. */
 static int sample_action(const float log_probs[ENV_ACTIONS], const uint8_t mask[ENV_ACTIONS], uint64_t seed,
                          int32_t step) {
@@ -209,7 +189,7 @@ static int sample_action(const float log_probs[ENV_ACTIONS], const uint8_t mask[
     float total = 0, p[ENV_ACTIONS];
     int last = -1;
     for (int a = 0; a < ENV_ACTIONS; a++) {
-        p[a] = mask[a] ? exp_exact(log_probs[a]) : 0;
+        p[a] = mask[a] ? act_exp(log_probs[a]) : 0;
         total += p[a];
     }
     float left = rng_f32(&rng) * total;

@@ -1,11 +1,9 @@
 /* Writing and reading edits as JSON; the layout stands in the header. */
 #include "common/report/edit_json.h"
 
-#include "common/host/json.h"
-
 #include <string.h>
 
-static const char *const fade_names[FADE_COUNT] = {"short", "half", "1", "2", "4"};
+const char *const edit_fade_names[FADE_COUNT] = {"short", "half", "1", "2", "4"};
 
 /* A value is handed over when it is whole: json_set and json_append take what they are given. */
 static Json *segment_to_json(const EditSegment *segment) {
@@ -13,7 +11,7 @@ static Json *segment_to_json(const EditSegment *segment) {
     Status st = BS_OK;
     TRY(json_append(row, json_new_integer(segment->start_sample)));
     TRY(json_append(row, json_new_integer(segment->end_sample)));
-    TRY(json_append(row, json_new_text(fade_names[segment->fade])));
+    TRY(json_append(row, json_new_text(edit_fade_names[segment->fade])));
     return row;
 out:
     json_free(row);
@@ -93,38 +91,36 @@ out:
     return st;
 }
 
-static Status fade_named(const char *path, int32_t segment, const char *name, Fade *fade) {
+static Status fade_named(int32_t segment, const char *name, Fade *fade) {
     for (int i = 0; i < FADE_COUNT; i++)
-        if (!strcmp(name, fade_names[i])) {
+        if (!strcmp(name, edit_fade_names[i])) {
             *fade = (Fade)i;
             return BS_OK;
         }
-    return fail(BS_CORRUPT, "%s: segments[%d]: \"%.32s\" is no fade; short, half, 1, 2 and 4 are", path,
-                segment, name);
+    return fail(BS_CORRUPT, "segments[%d]: \"%.32s\" is no fade; short, half, 1, 2 and 4 are", segment, name);
 }
 
-static Status segments_from_json(Edit *edit, const Json *object, const char *path) {
+Status edit_json_segments(Edit *edit, const Json *object, int64_t n_samples) {
     Status st = BS_OK;
     const Json *list, *row;
     size_t n;
     TRY(json_get_array(object, "segments", &list, &n));
-    if (n > EDIT_MAX_SEGMENTS) return fail(BS_TOO_BIG, "%s: %zu segments", path, n);
+    if (n > EDIT_MAX_SEGMENTS) return fail(BS_TOO_BIG, "%zu segments; at most %d", n, EDIT_MAX_SEGMENTS);
     for (int32_t i = 0; i < (int32_t)n; i++) {
         int64_t start, end;
         const char *name;
         Fade fade = FADE_SHORT;
         TRY(json_at(list, (size_t)i, &row));
-        TRY(json_at_i64(row, 0, 0, INT64_MAX / 4, &start));
-        TRY(json_at_i64(row, 1, 0, INT64_MAX / 4, &end));
-        TRY(json_at_text(row, 2, &name));
-        TRY(fade_named(path, i, name, &fade));
-        if (end <= start) {
-            st = fail(BS_CORRUPT, "%s: segments[%d] ends at %lld, before it starts", path, i, (long long)end);
-            goto out;
+        TRY(json_at_i64(row, 0, 0, n_samples, &start));
+        TRY(json_at_i64(row, 1, 0, n_samples, &end));
+        if (json_size(row) > 2) {
+            TRY(json_at_text(row, 2, &name));
+            TRY(fade_named(i, name, &fade));
         }
-        TRY(edit_append(edit, start, end, fade));
+        if (end <= start)
+            return fail(BS_CORRUPT, "segments[%d]: %lld..%lld is empty", i, (long long)start, (long long)end);
+        TRY(edit_append(edit, start, end, i ? fade : FADE_SHORT));
     }
-    if (!edit->n_segments) st = fail(BS_CORRUPT, "%s: segments: the edit is empty", path);
 out:
     return st;
 }
@@ -136,11 +132,14 @@ static Status edit_from_json(Edit *out, const char *name, Json *object) {
     TRY(json_version(object, EDIT_JSON_VERSION, &version));
     if (json_has(object, "song")) TRY(json_get_hash(object, "song", &out->song));
     TRY(json_get_i32(object, "sample_rate", 1000, 1000000, &out->sample_rate_hz));
-    TRY(segments_from_json(out, object, name));
+    TRY(edit_json_segments(out, object, INT64_MAX / 4));
+    if (!out->n_segments) st = fail(BS_CORRUPT, "segments: the edit is empty");
 out:
     json_free(object);
-    if (st != BS_OK) edit_drop(out);
-    return st;
+    if (st == BS_OK) return BS_OK;
+    edit_drop(out);
+    /* errors of the JSON reader name the file already */
+    return strncmp(error_text(), name, strlen(name)) == 0 ? st : fail_in(st, "%s", name);
 }
 
 Status edit_json_read(Edit *out, const char *path) {

@@ -6,11 +6,14 @@
  *      "seed": 1, "job": {"lo_samples": .., "hi_samples": ..}, "terms": {"content": ..., ...}}
  *
  * Samples are of the recording's timeline. Members after "segments" are optional and ignored by readers
- * that do not know them. The fades: "short", "half", "1", "2", "4" beats. */
+ * that do not know them. The fades: "short", "half", "1", "2", "4" beats; a segment without one is "short".
+ */
+#include "common/host/json.h"
 #include "common/song/edit.h"
 #include "common/song/job.h"
 
 enum { EDIT_JSON_VERSION = 1 };
+extern const char *const edit_fade_names[FADE_COUNT];
 
 /* All members may be NULL or zero: then they are not written. */
 typedef struct EditNotes {
@@ -29,3 +32,6 @@ Status edit_json_write(const char *path, const Edit *edit, const EditNotes *note
 /* *out is initialised here; edit_drop it. One clear line names the member that is wrong. */
 Status edit_json_read(Edit *out, const char *path);
 Status edit_json_parse(Edit *out, const char *name, const void *bytes, size_t n_bytes);
+/* Only the member "segments" of a document that holds more, into an initialised Edit; no sample may lie
+ * beyond n_samples. */
+Status edit_json_segments(Edit *edit, const Json *object, int64_t n_samples);

@@ -2,7 +2,6 @@
 #include "common/report/plot.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,25 +14,12 @@ typedef struct Scale {
     double low, high, from, to; /* data range, pixel range */
 } Scale;
 
-static void put(ByteWriter *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(ByteWriter *w, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= sizeof text)
-        w->bad = true;
-    else
-        bytes_put(w, text, (size_t)n);
-}
-
 static void put_escaped(ByteWriter *w, const char *text) {
     for (; *text; text++) {
         if (*text == '<')
-            put(w, "&lt;");
+            bytes_printf(w, "&lt;");
         else if (*text == '&')
-            put(w, "&amp;");
+            bytes_printf(w, "&amp;");
         else if ((unsigned char)*text >= ' ')
             bytes_put(w, text, 1);
     }
@@ -41,9 +27,9 @@ static void put_escaped(ByteWriter *w, const char *text) {
 
 static void put_text(ByteWriter *w, const char *class, double x, double y, const char *anchor,
                      const char *text) {
-    put(w, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class, x, y, anchor);
+    bytes_printf(w, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class, x, y, anchor);
     put_escaped(w, text);
-    put(w, "</text>\n");
+    bytes_printf(w, "</text>\n");
 }
 
 void plot_ticks(double low, double high, int32_t most, double *first, double *step, int32_t *n) {
@@ -108,49 +94,49 @@ static void put_axes(ByteWriter *w, const Scale *x, const Scale *y) {
     plot_ticks(y->low, y->high, 6, &first, &step, &n);
     for (int32_t i = 0; i < n; i++) {
         double v = first + i * step, at = place(y, v);
-        put(w, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", x->from, at, x->to);
+        bytes_printf(w, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", x->from, at, x->to);
         number_text(v, step, text);
         put_text(w, "tick", x->from - 6, at + 4, "end", text);
     }
     plot_ticks(x->low, x->high, 7, &first, &step, &n);
     for (int32_t i = 0; i < n; i++) {
         double v = first + i * step, at = place(x, v);
-        put(w, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>\n", at, y->from);
+        bytes_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>\n", at, y->from);
         number_text(v, step, text);
         put_text(w, "tick", at, y->from + 17, "middle", text);
     }
-    put(w, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", x->from, y->to, y->from, x->to);
+    bytes_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", x->from, y->to, y->from, x->to);
 }
 
 static void put_series(ByteWriter *w, const PlotSeries *s, int32_t colour, const Scale *x, const Scale *y) {
     bool open = false;
     if (s->low && s->high) {
-        put(w, "<path class=\"band c%d\" d=\"", colour);
+        bytes_printf(w, "<path class=\"band c%d\" d=\"", colour);
         for (int32_t i = 0; i < s->n; i++)
             if (isfinite(s->high[i]) && isfinite(s->x[i])) {
-                put(w, "%c%.1f %.1f", open ? 'L' : 'M', place(x, s->x[i]), place(y, s->high[i]));
+                bytes_printf(w, "%c%.1f %.1f", open ? 'L' : 'M', place(x, s->x[i]), place(y, s->high[i]));
                 open = true;
             }
         for (int32_t i = s->n - 1; i >= 0; i--)
             if (isfinite(s->low[i]) && isfinite(s->x[i]))
-                put(w, "L%.1f %.1f", place(x, s->x[i]), place(y, s->low[i]));
-        put(w, "Z\"/>\n");
+                bytes_printf(w, "L%.1f %.1f", place(x, s->x[i]), place(y, s->low[i]));
+        bytes_printf(w, "Z\"/>\n");
     }
-    put(w, "<path class=\"line c%d\" d=\"", colour);
+    bytes_printf(w, "<path class=\"line c%d\" d=\"", colour);
     open = false;
     for (int32_t i = 0; i < s->n; i++) {
         bool there = isfinite(s->mean[i]) && isfinite(s->x[i]);
-        if (there) put(w, "%c%.1f %.1f", open ? 'L' : 'M', place(x, s->x[i]), place(y, s->mean[i]));
+        if (there) bytes_printf(w, "%c%.1f %.1f", open ? 'L' : 'M', place(x, s->x[i]), place(y, s->mean[i]));
         open = there;
     }
-    put(w, "\"/>\n");
+    bytes_printf(w, "\"/>\n");
 }
 
 static void put_marks(ByteWriter *w, const PlotPanel *panel, const Scale *x, const Scale *y) {
     for (int32_t i = 0; i < panel->n_marks; i++) {
         if (!(panel->marks[i] >= x->low && panel->marks[i] <= x->high)) continue;
         const double at = place(x, panel->marks[i]);
-        put(w, "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/>\n", at, y->from, y->to);
+        bytes_printf(w, "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/>\n", at, y->from, y->to);
         put_text(w, "tick", at + 4, y->to + 10, "start", panel->mark_names[i]);
     }
 }
@@ -158,11 +144,11 @@ static void put_marks(ByteWriter *w, const PlotPanel *panel, const Scale *x, con
 static void put_panel(ByteWriter *w, const PlotPanel *panel, int32_t left, int32_t top) {
     const int32_t legend = panel->n_series > 1 ? LEGEND_ROW * ((panel->n_series + 1) / 2) : 0;
     Scale x = {.from = LEFT, .to = WIDTH - RIGHT}, y = {.from = HEIGHT - BOTTOM, .to = TOP + legend};
-    put(w, "<g transform=\"translate(%d %d)\">\n", left, top);
+    bytes_printf(w, "<g transform=\"translate(%d %d)\">\n", left, top);
     put_text(w, "name", LEFT, 22, "start", panel->title);
     for (int32_t k = 0; panel->n_series > 1 && k < panel->n_series; k++) {
         double lx = LEFT + (k % 2) * (WIDTH - LEFT - RIGHT) / 2, ly = 38 + LEGEND_ROW * (k / 2);
-        put(w, "<path class=\"line c%d\" d=\"M%.1f %.1fh18\"/>\n", k, lx, ly - 4);
+        bytes_printf(w, "<path class=\"line c%d\" d=\"M%.1f %.1fh18\"/>\n", k, lx, ly - 4);
         put_text(w, "tick", lx + 24, ly, "start", panel->series[k].name);
     }
     if (range_of(panel, &x, &y)) {
@@ -173,25 +159,28 @@ static void put_panel(ByteWriter *w, const PlotPanel *panel, int32_t left, int32
         put_text(w, "tick", WIDTH / 2.0, HEIGHT / 2.0, "middle", "no data");
     }
     put_text(w, "label", (x.from + x.to) / 2, HEIGHT - 10, "middle", panel->x_label);
-    put(w, "<text class=\"label\" transform=\"translate(14 %.1f) rotate(-90)\" text-anchor=\"middle\">",
-        (y.from + y.to) / 2);
+    bytes_printf(w,
+                 "<text class=\"label\" transform=\"translate(14 %.1f) rotate(-90)\" text-anchor=\"middle\">",
+                 (y.from + y.to) / 2);
     put_escaped(w, panel->y_label);
-    put(w, "</text>\n</g>\n");
+    bytes_printf(w, "</text>\n</g>\n");
 }
 
 /* Eight colours that are told apart with every kind of colour vision (Okabe and Ito), on both grounds. */
 static void put_style(ByteWriter *w) {
     static const char *const colours[PLOT_MAX_SERIES] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                          "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f"};
-    put(w, "<style>\n.ground{fill:#fff}text{font:12px system-ui,sans-serif;fill:#222}.title{font-size:16px;"
+    bytes_printf(
+        w, "<style>\n.ground{fill:#fff}text{font:12px system-ui,sans-serif;fill:#222}.title{font-size:16px;"
            "font-weight:600}.name{font-size:13px;font-weight:600}.label{fill:#555}.tick{font-size:11px;fill:#"
            "555}\n"
            ".axis{stroke:#777;fill:none}.grid{stroke:#e3e3e3;fill:none}.mark{stroke:#999;stroke-dasharray:3 "
            "3}.line{fill:none;stroke-width:1.8;"
            "stroke-linejoin:round}.band{opacity:.18;stroke:none}\n");
     for (int i = 0; i < PLOT_MAX_SERIES; i++)
-        put(w, ".line.c%d{stroke:%s}.band.c%d{fill:%s}\n", i, colours[i], i, colours[i]);
-    put(w,
+        bytes_printf(w, ".line.c%d{stroke:%s}.band.c%d{fill:%s}\n", i, colours[i], i, colours[i]);
+    bytes_printf(
+        w,
         "@media (prefers-color-scheme:dark){.ground{fill:#15181c}text{fill:#eee}.label,.tick{fill:#aaa}"
         ".axis{stroke:#888}.grid{stroke:#33383e}.line.c0{stroke:#4aa3df}.band.c0{fill:#4aa3df}}\n</style>\n");
 }
@@ -201,14 +190,15 @@ Status plot_write(const char *path, const char *title, const PlotPanel *panels, 
     const int32_t width = columns * WIDTH, height = HEAD + rows * HEIGHT;
     ByteWriter w;
     bytes_init(&w, 64 << 20);
-    put(&w, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n",
+    bytes_printf(
+        &w, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n",
         width, height, width, height);
     put_style(&w);
-    put(&w, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", width, height);
+    bytes_printf(&w, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", width, height);
     put_text(&w, "title", LEFT, 28, "start", title);
     for (int32_t i = 0; i < n_panels; i++)
         put_panel(&w, &panels[i], i % columns * WIDTH, HEAD + i / columns * HEIGHT);
-    put(&w, "</svg>\n");
+    bytes_printf(&w, "</svg>\n");
     Status st = w.bad ? fail(BS_TOO_BIG, "%s: the plot has too many points", path)
                       : file_replace(path, w.bytes, w.n_bytes);
     bytes_drop(&w);

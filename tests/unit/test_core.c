@@ -121,6 +121,13 @@ static void packed_values_come_back_and_a_short_reader_turns_bad(void **state) {
     assert_true(w.bad);
     assert_int_equal(w.n_bytes, 0);
     bytes_drop(&w);
+    bytes_init(&w, 1000);
+    bytes_printf(&w, "%d %s", 12, "beats");
+    assert_int_equal(w.n_bytes, 8);
+    assert_memory_equal(w.bytes, "12 beats", 8);
+    bytes_printf(&w, "%600d", 1);
+    assert_true(w.bad);
+    bytes_drop(&w);
 }
 
 static void not_a_number_is_refused_by_the_reader(void **state) {

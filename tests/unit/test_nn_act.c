@@ -128,6 +128,9 @@ static void rows_agree_with_libm(void **state) {
     for (double v = 1; v < 300; v *= 1.0001)
         assert_true(fabs((double)act_log((float)v) - log((double)(float)v)) <= 2e-7 * fabs(log(v)) + 6e-8);
     assert_true(act_log(1) == 0);
+    for (float v = 0; v > -87; v -= 0.001f)
+        assert_true(fabs((double)act_exp(v) - exp((double)v)) <= 3e-7 * exp((double)v));
+    assert_true(act_exp(0) == 1 && act_exp(-88) == 0);
 }
 
 static void bf16_rounds_to_nearest_even(void **state) {

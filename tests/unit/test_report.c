@@ -99,7 +99,7 @@ static void edits_that_are_wrong_are_refused_by_name(void **state) {
     assert_refused("{\"version\":1,\"sample_rate\":44100,\"segments\":[[1,2,\"long\"]]}", BS_CORRUPT,
                    "segments[0]");
     assert_refused("{\"version\":1,\"sample_rate\":44100,\"segments\":[[5,2,\"1\"]]}", BS_CORRUPT,
-                   "before it starts");
+                   "5..2 is empty");
     assert_refused("{\"version\":1,\"sample_rate\":44100,\"segments\":[[-1,2,\"1\"]]}", BS_CORRUPT,
                    "segments[0]");
     assert_refused("{\"version\":1,\"sample_rate\":44100,\"segments\":[[1]]}", BS_CORRUPT, "segments[0]");
