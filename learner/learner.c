@@ -64,6 +64,7 @@ static Status open_run(Learner *l) {
     TRY(metrics_log_open(&l->log, l->run.folder, "learner"));
     l->metrics_port = (int)s->metrics_port;
     TRY(metrics_serve(&l->metrics, s->metrics_bind, &l->metrics_port, "learner", healthy, l));
+    TRY(metrics_address_write(l->run.folder, s->metrics_bind, l->metrics_port));
     TRY(net_open(&l->net));
 out:
     return st;

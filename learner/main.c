@@ -64,10 +64,12 @@ int main(int argc, char **argv) {
         st = learner_open(&learner, &settings, &stop);
         if (st == BS_OK) st = learn(&learner);
         if (st == BS_CLOSED && stop) st = BS_OK;
-        char text[1024];
-        snprintf(text, sizeof text, "%s", error_text());
-        learner_close(&learner);
-        if (st != BS_OK) fprintf(stderr, "bandsaw-learner: %s\n", text);
+        /* After a failure nothing is closed: that would tell the actors that the run is over, and whoever
+         * supervises may start the next learner. */
+        if (st == BS_OK)
+            learner_close(&learner);
+        else
+            fprintf(stderr, "bandsaw-learner: %s\n", error_text());
     } else {
         fprintf(stderr, "bandsaw-learner: %s\n", error_text());
     }

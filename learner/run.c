@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "common/net/net.h"
 
 static Status read_epoch(const char *path, uint64_t *epoch) {
     Status st = BS_OK;
@@ -31,6 +34,12 @@ out:
     return st;
 }
 
+/* That an earlier start ended is no longer so: an actor that waits for this one would go home. */
+static void take_end_back(const Run *run) {
+    Rendezvous r;
+    if (rendezvous_read(run->rendezvous, &r) == BS_OK && r.ended) unlink(run->rendezvous);
+}
+
 Status run_open(Run *run, const char *folder) {
     Status st = BS_OK;
     char path[PATH_BYTES], text[32];
@@ -48,6 +57,7 @@ Status run_open(Run *run, const char *folder) {
     run->epoch++;
     n = snprintf(text, sizeof text, "%" PRIu64 "\n", run->epoch);
     TRY(file_replace(path, text, (size_t)n));
+    take_end_back(run);
 out:
     if (lock >= 0) file_unlock(lock);
     return st;

@@ -8,7 +8,7 @@ cores=$(nproc)
 t0=$(date +%s)
 step() { printf '\n== %s  (%d s since the start)\n' "$*" $(($(date +%s) - t0)); }
 
-train=24 heldout=16 budget=()
+train=64 heldout=48 budget=(--retarget-updates 80 --demo-updates 100 --ppo-updates 120 --lr 5e-4 --entropy 0.001)
 if [ -n "${DEMO_QUICK:-}" ]; then
   train=4 heldout=3
   budget=(--model tiny --retarget-updates 3 --demo-updates 2 --value-updates 1 --ppo-updates 3 --batch 16)
@@ -40,7 +40,7 @@ cp "$run/policy.safetensors" "$run/imitation.safetensors" "$out/"
 
 step "compare on the held-out sessions"
 $bandsaw eval "$out/heldout" --jobs-per-song 2 --out "$out/table.md" --json "$out/table.json" \
-  --policies "random,crop,last-take,retarget,imitation=net:$out/imitation.safetensors,imitation+PPO=net:$out/policy.safetensors,right"
+  --policies "random,crop,last-take,retarget,imitation=greedy:$out/imitation.safetensors,imitation+PPO=greedy:$out/policy.safetensors,right"
 $bandsaw plot "$run" -o "$out/curves.svg"
 
 step "cut one rehearsal into a song"
