@@ -39,8 +39,8 @@ PolicyKind stage_kind(Stage stage);
 
 /* The song of group g: every song once in each pass. */
 int32_t curriculum_song(const Curriculum *c, uint64_t group);
-/* Job `which` (0..TICKET_GROUP-1) of group g: always one that job_check lets through. A group of the network has
- * two, 0 and 1, so that episodes can be compared; of a planner eight. */
+/* Job `which` (0..TICKET_GROUP-1) of group g: always one that job_check lets through. A group of the network
+ * has two, 0 and 1, so that episodes can be compared; of a planner eight. */
 void curriculum_job(const Curriculum *c, uint64_t group, int which, Job *job);
 
 /* A TicketMaker; context is the Curriculum. */
