@@ -87,18 +87,38 @@ static uint64_t song_key(const Contest *c, const Song *song) {
     return rng_mix(c->seed, head);
 }
 
+/* The truth's number for the tune that a Job edits: the one most of its takes' sound belongs to. */
+static int32_t tune_in_truth(const Bench *b, const Job *job) {
+    const Song *song = b->song;
+    double shared[TRUTH_MAX_TUNES] = {0};
+    int32_t best = b->truth->tune;
+    for (int32_t k = 0; k < song->n_takes; k++) {
+        const SongTake *take = &song->takes[k];
+        if (take->tune != job->tune || take->n_units < 1) continue;
+        int64_t first = song->units[take->first_unit].start_sample,
+                end = song_unit_end(song, take->first_unit + take->n_units - 1);
+        int32_t tune = truth_tune_of(b->truth, first, end);
+        if (tune >= 0) shared[tune] += (double)(end - first);
+    }
+    for (int32_t i = 0; i < b->truth->n_tunes; i++)
+        if (shared[i] > shared[best]) best = i;
+    return best;
+}
+
 /* One draw; BS_CONFLICT when it cannot be met. `right` is initialised by right_edit. */
 static Status job_try(Bench *b, Rng *rng, int32_t k, Job *job, Edit *right) {
     Status st = BS_OK;
     const Truth *t = b->truth;
-    const double form_s = t->n_slots * t->meter * truth_beat_samples(t) / t->sample_rate_hz;
+    job_init(job, b->song);
+    const int32_t tune = tune_in_truth(b, job);
+    const double form_s =
+        t->tunes[tune].n_slots * t->tunes[tune].meter * truth_beat_samples(t, tune) / t->sample_rate_hz;
     const double raw_s = (double)t->n_samples / t->sample_rate_hz;
     const double target_s =
         k % 2 == 0 ? form_s * rng_between(rng, 0.8, 1.1) : raw_s * rng_between(rng, 0.15, 0.45);
-    job_init(job, b->song);
     TRY(job_target(job, b->song, target_s, 0.05 * target_s));
     TRY(env_reset(b->env, job));
-    TRY(right_edit(t, job->lo_samples, job->hi_samples, right));
+    TRY(right_edit(t, tune, job->lo_samples, job->hi_samples, right));
 out:
     return st;
 }
@@ -135,7 +155,7 @@ out:
 
 static Status judge_cut(Bench *b, const Job *job, const Cut *cut, ContestCell *cell, float share) {
     JudgeScore score;
-    Status st = judge(b->truth, &cut->edit, job->lo_samples, job->hi_samples, &score);
+    Status st = judge(b->truth, tune_in_truth(b, job), &cut->edit, job->lo_samples, job->hi_samples, &score);
     if (st != BS_OK) return st;
     const int64_t n = edit_samples(&cut->edit);
     cell->judge += share * (float)score.score;
@@ -175,7 +195,8 @@ static Status run_session(Bench *b, Runner *run, int32_t session) {
         JudgeScore best;
         pair->session = session;
         TRY(job_draw(b, k, &pair->job, &right));
-        TRY(judge(b->truth, &right, pair->job.lo_samples, pair->job.hi_samples, &best));
+        TRY(judge(b->truth, tune_in_truth(b, &pair->job), &right, pair->job.lo_samples, pair->job.hi_samples,
+                  &best));
         pair->right_judge = best.score;
         for (int32_t r = 0; r < c->n_rows && !run->stop; r++)
             TRY(run_cell(b, r, k, pair, &right, &c->cells[(session * c->jobs_per_song + k) * c->n_rows + r]));
@@ -242,7 +263,8 @@ Status contest_edit(const Contest *c, const char *data, int32_t pair, int32_t ro
     edit_init(out);
     TRY(open_blobs(data, &blobs));
     TRY(bench_load(&b, blobs, c->pairs[pair].session));
-    if (c->rows[row].kind == ROW_RIGHT) TRY(right_edit(b.truth, job->lo_samples, job->hi_samples, &right));
+    if (c->rows[row].kind == ROW_RIGHT)
+        TRY(right_edit(b.truth, tune_in_truth(&b, job), job->lo_samples, job->hi_samples, &right));
     for (int32_t draw = 0; draw < n; draw++) {
         ContestCell cell = {0};
         TRY(make_cut(&b, row, k, draw, job, &right, &cut));

@@ -12,6 +12,7 @@ static const double TAIL_FREE_S = 4; /* of ring-out after the last beat */
 
 typedef struct Walk {
     const Truth *t;
+    int32_t tune;
     const float *best;
     int64_t free_samples;
     int32_t *plays;                /* per position of the form: times played */
@@ -23,7 +24,7 @@ typedef struct Walk {
 static double smaller(double a, double b) { return a < b ? a : b; }
 
 static int32_t position_of(const Truth *t, int32_t u) {
-    return t->units[u].slot * t->meter + t->units[u].phase;
+    return t->units[u].slot * t->tunes[truth_unit_tune(t, u)].meter + t->units[u].phase;
 }
 
 static void play(Walk *w, int32_t u) {
@@ -33,7 +34,7 @@ static void play(Walk *w, int32_t u) {
     if (w->first < 0)
         w->first = p;
     else
-        w->form += form_jump_price(w->t, w->last + 1, p);
+        w->form += form_jump_price(w->t, w->tune, w->last + 1, p);
     w->last = p;
 }
 
@@ -50,7 +51,7 @@ static void walk_segment(Walk *w, const EditSegment *s, bool last_segment) {
         if (edge && !played && to - from <= w->free_samples) continue;
         double weight = (double)(to - from);
         const TruthUnit *unit = &t->units[u];
-        if (unit->kind == UNIT_BEAT) {
+        if (unit->kind == UNIT_BEAT && truth_unit_tune(t, u) == w->tune) {
             float best = w->best[unit->slot];
             double excess = unit->flaw - (best <= 1 ? best : unit->flaw);
             w->beat_samples += weight;
@@ -60,7 +61,7 @@ static void walk_segment(Walk *w, const EditSegment *s, bool last_segment) {
             double spare = weight - TAIL_FREE_S * t->sample_rate_hz;
             if (spare > 0) w->gap_samples += spare;
         } else {
-            w->gap_samples += weight * (unit->kind == UNIT_GAP ? 1 : 0.7);
+            w->gap_samples += weight * (unit->kind == UNIT_FREE ? 0.7 : 1);
         }
     }
 }
@@ -77,7 +78,7 @@ static double cut_place(const Walk *w, int64_t at, bool leaving, int32_t *unit) 
         else if (!leaving && u + 1 < t->n_units && truth_unit_end(t, u) - at <= w->free_samples)
             u++;
     }
-    if (t->units[u].kind != UNIT_BEAT) return 0;
+    if (t->units[u].kind != UNIT_BEAT || truth_unit_tune(t, u) != w->tune) return 0;
     *unit = u;
     int64_t start = t->units[u].start_sample;
     return position_of(t, u) + (double)(at - start) / (double)(truth_unit_end(t, u) - start);
@@ -91,15 +92,16 @@ static double seam_fault(const Walk *w, int64_t out_at, int64_t in_at) {
     double from = cut_place(w, out_at, true, &a), to = cut_place(w, in_at, false, &b);
     if (a < 0 || b < 0) return 1;
     double off = to - from;
-    off -= t->meter * (double)(int64_t)(off / t->meter);
-    if (off > t->meter / 2.0) off -= t->meter;
-    if (off < -t->meter / 2.0) off += t->meter;
+    double meter = t->tunes[w->tune].meter;
+    off -= meter * (double)(int64_t)(off / meter);
+    if (off > meter / 2) off -= meter;
+    if (off < -meter / 2) off += meter;
     if (off < 0) off = -off;
     double beat = 0.5 * (double)(truth_unit_end(t, a) - t->units[a].start_sample + truth_unit_end(t, b) -
                                  t->units[b].start_sample);
     double off_ms = 1000 * off * beat / t->sample_rate_hz;
     double phase = off_ms <= JUDGE_FREE_MS ? 0 : smaller(1, (off_ms - JUDGE_FREE_MS) / 200);
-    double line_out = line_fault(t, nearest(from)), line_in = line_fault(t, nearest(to));
+    double line_out = line_fault(t, w->tune, nearest(from)), line_in = line_fault(t, w->tune, nearest(to));
     double line = line_out > line_in ? line_out : line_in;
     return smaller(1, phase + line + tempo_fault(t, a, b));
 }
@@ -130,11 +132,12 @@ static Status check_edit(const Truth *t, const Edit *edit) {
 /* Positions nobody plays in a whole bar are not asked for. */
 static void form_coverage(Walk *w, int64_t lo, int64_t hi) {
     const Truth *t = w->t;
-    FormBudget budget = form_budget(t, w->best, lo, hi);
+    FormBudget budget = form_budget(t, w->tune, w->best, lo, hi);
     int32_t distinct = 0, missing = 0, extra = 0;
-    for (int32_t p = 0; p < t->n_slots * t->meter; p++) {
+    int32_t meter = t->tunes[w->tune].meter;
+    for (int32_t p = 0; p < t->tunes[w->tune].n_slots * meter; p++) {
         distinct += w->plays[p] > 0;
-        missing += w->plays[p] == 0 && w->best[p / t->meter] <= 1;
+        missing += w->plays[p] == 0 && w->best[p / meter] <= 1;
     }
     extra = w->n_played - distinct;
     missing = missing > budget.may_miss ? missing - budget.may_miss : 0;
@@ -143,19 +146,22 @@ static void form_coverage(Walk *w, int64_t lo, int64_t hi) {
     w->form += PRICE_MISSING * (double)(missing + extra) / n_form;
 }
 
-Status judge(const Truth *t, const Edit *edit, int64_t lo, int64_t hi, JudgeScore *out) {
+Status judge(const Truth *t, int32_t tune, const Edit *edit, int64_t lo, int64_t hi, JudgeScore *out) {
     *out = (JudgeScore){0};
+    if (tune < 0 || tune >= t->n_tunes)
+        return fail(BS_INVALID, "tune %d, but there are %d tunes", tune, t->n_tunes);
     Status st = check_edit(t, edit);
     if (st != BS_OK) return st;
-    float *best = calloc((size_t)t->n_slots, sizeof *best);
-    int32_t *plays = calloc((size_t)t->n_slots * (size_t)t->meter, sizeof *plays);
+    int32_t n_slots = t->tunes[tune].n_slots, n_positions = n_slots * t->tunes[tune].meter;
+    float *best = calloc((size_t)n_slots, sizeof *best);
+    int32_t *plays = calloc((size_t)n_positions, sizeof *plays);
     if (!best || !plays) {
         free(best);
         free(plays);
-        return fail(BS_NOMEM, "no memory to judge a form of %d bars", t->n_slots);
+        return fail(BS_NOMEM, "no memory to judge a form of %d bars", n_slots);
     }
-    truth_best_flaws(t, best);
-    Walk w = {.t = t, .best = best, .plays = plays, .first = -1, .last = -1};
+    truth_best_flaws(t, tune, best);
+    Walk w = {.t = t, .tune = tune, .best = best, .plays = plays, .first = -1, .last = -1};
     w.free_samples = (int64_t)t->sample_rate_hz * JUDGE_FREE_MS / 1000;
     int64_t length = edit_samples(edit);
     for (int32_t i = 0; i < edit->n_segments; i++) {
@@ -172,7 +178,7 @@ Status judge(const Truth *t, const Edit *edit, int64_t lo, int64_t hi, JudgeScor
         const EditSegment *tail = &edit->segments[edit->n_segments - 1];
         int32_t u = truth_unit_at(t, tail->end_sample - 1);
         bool rings_out = t->units[u].kind == UNIT_TAIL;
-        edges = edge_price(t, w.first, 0) + edge_price(t, w.last + 1, t->n_slots * t->meter) +
+        edges = edge_price(t, tune, w.first, 0) + edge_price(t, tune, w.last + 1, n_positions) +
                 edge_offset(&w, edit->segments[0].start_sample, false) +
                 (rings_out ? 0 : edge_offset(&w, tail->end_sample, true));
     }

@@ -27,6 +27,7 @@ typedef struct JudgeScore {
     int32_t n_seams;
 } JudgeScore;
 
-/* edit: ranges of the recording, at any samples inside it. BS_INVALID when it is empty or leaves the
- * recording. */
-Status judge(const Truth *truth, const Edit *edit, int64_t lo_samples, int64_t hi_samples, JudgeScore *out);
+/* edit: of the tune given, ranges of the recording at any samples inside it. BS_INVALID when it is empty or
+ * leaves the recording. */
+Status judge(const Truth *truth, int32_t tune, const Edit *edit, int64_t lo_samples, int64_t hi_samples,
+             JudgeScore *out);

@@ -5,28 +5,29 @@
 
 static const double TEMPO_SPREAD = 1.06;
 
-static bool section_edge(const Truth *t, int32_t position) {
-    if (position % t->meter != 0) return false;
-    int32_t slot = position / t->meter;
-    if (slot >= t->n_slots) return true;
-    return t->sections[truth_slot_section(t, slot)].first_slot == slot;
+static bool section_edge(const Truth *t, int32_t tune, int32_t position) {
+    const TruthTune *of = &t->tunes[tune];
+    if (position % of->meter != 0) return false;
+    int32_t slot = position / of->meter;
+    if (slot >= of->n_slots) return true;
+    return t->sections[truth_slot_section(t, tune, slot)].first_slot == slot;
 }
 
-double form_jump_price(const Truth *t, int32_t from, int32_t to) {
+double form_jump_price(const Truth *t, int32_t tune, int32_t from, int32_t to) {
     if (from == to) return 0;
-    if (from % t->meter || to % t->meter) return PRICE_BEAT_JUMP;
-    return section_edge(t, from) && section_edge(t, to) ? PRICE_SECTION_JUMP : PRICE_BAR_JUMP;
+    if (from % t->tunes[tune].meter || to % t->tunes[tune].meter) return PRICE_BEAT_JUMP;
+    return section_edge(t, tune, from) && section_edge(t, tune, to) ? PRICE_SECTION_JUMP : PRICE_BAR_JUMP;
 }
 
-double line_fault(const Truth *t, int32_t position) {
-    if (position % t->meter) return 0.25;
-    return section_edge(t, position) ? 0 : 0.1;
+double line_fault(const Truth *t, int32_t tune, int32_t position) {
+    if (position % t->tunes[tune].meter) return 0.25;
+    return section_edge(t, tune, position) ? 0 : 0.1;
 }
 
-double edge_price(const Truth *t, int32_t position, int32_t form_edge) {
+double edge_price(const Truth *t, int32_t tune, int32_t position, int32_t form_edge) {
     if (position == form_edge) return 0;
-    if (position % t->meter) return PRICE_EDGE_BEAT;
-    return section_edge(t, position) ? PRICE_EDGE_SECTION : PRICE_EDGE_BAR;
+    if (position % t->tunes[tune].meter) return PRICE_EDGE_BEAT;
+    return section_edge(t, tune, position) ? PRICE_EDGE_SECTION : PRICE_EDGE_BAR;
 }
 
 /* Mean beat of up to four units going back (step -1) or forward (+1) inside one take. */
@@ -49,11 +50,12 @@ double tempo_fault(const Truth *t, int32_t a, int32_t b) {
     return fault <= 0 ? 0 : 0.5 * (fault < 1 ? fault : 1);
 }
 
-FormBudget form_budget(const Truth *t, const float *best, int64_t lo_samples, int64_t hi_samples) {
+FormBudget form_budget(const Truth *t, int32_t tune, const float *best, int64_t lo_samples,
+                       int64_t hi_samples) {
     FormBudget budget = {0};
-    for (int32_t s = 0; s < t->n_slots; s++)
-        if (best[s] <= 1) budget.n_form += t->meter;
-    double beat = truth_beat_samples(t);
+    for (int32_t s = 0; s < t->tunes[tune].n_slots; s++)
+        if (best[s] <= 1) budget.n_form += t->tunes[tune].meter;
+    double beat = truth_beat_samples(t, tune);
     double least = (double)lo_samples / (beat * TEMPO_SPREAD),
            most = (double)hi_samples * TEMPO_SPREAD / beat;
     double form = budget.n_form * beat;

@@ -17,17 +17,18 @@
 #define PRICE_EDGE_BEAT    0.25 /* inside a bar */
 
 /* Price of breaking the form between position `from` (where the music stands) and `to`; 0 when equal. */
-double form_jump_price(const Truth *t, int32_t from, int32_t to);
+double form_jump_price(const Truth *t, int32_t tune, int32_t from, int32_t to);
 /* 0 on a section's edge, .1 on a bar line, .25 inside a bar: share of a seam's price. */
-double line_fault(const Truth *t, int32_t position);
+double line_fault(const Truth *t, int32_t tune, int32_t position);
 /* Share of a seam's price for the step in tempo between beats ending with unit a and starting with b. */
 double tempo_fault(const Truth *t, int32_t a, int32_t b);
 /* Price of starting (form_edge 0) or ending (form_edge n_slots * meter) at `position`. */
-double edge_price(const Truth *t, int32_t position, int32_t form_edge);
+double edge_price(const Truth *t, int32_t tune, int32_t position, int32_t form_edge);
 
 /* What the window lets a song leave out or repeat, in beats of the form. */
 typedef struct FormBudget {
     int32_t n_form; /* beats of the form that some take plays in whole bars */
     int32_t may_miss, may_repeat;
 } FormBudget;
-FormBudget form_budget(const Truth *t, const float *best, int64_t lo_samples, int64_t hi_samples);
+FormBudget form_budget(const Truth *t, int32_t tune, const float *best, int64_t lo_samples,
+                       int64_t hi_samples);

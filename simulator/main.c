@@ -125,10 +125,10 @@ static Status run_judge(int argc, char **argv) {
     TRY(truth_read(&t, rest[0]));
     TRY(read_edit(rest[1], t, &edit));
     TRY(window(&s, t, &lo, &hi));
-    TRY(judge(t, &edit, lo, hi, &score));
+    TRY(judge(t, t->tune, &edit, lo, hi, &score));
     print_score("edit", &score);
-    TRY(right_edit(t, lo, hi, &right));
-    TRY(judge(t, &right, lo, hi, &best));
+    TRY(right_edit(t, t->tune, lo, hi, &right));
+    TRY(judge(t, t->tune, &right, lo, hi, &best));
     print_score("right", &best);
     printf("share\t%.3f\n", best.score > 0 ? score.score / best.score : 0);
 out:

@@ -36,6 +36,7 @@ typedef struct End {
 
 typedef struct Search {
     const Truth *t;
+    int32_t tune, meter, n_positions; /* of the form, in beats */
     int64_t lo, hi, bucket;
     int32_t n_beats, n_buckets;
     int32_t *unit;      /* per beat: its unit */
@@ -49,7 +50,7 @@ typedef struct Search {
 
 static int32_t position(const Search *s, int32_t beat) {
     const TruthUnit *u = &s->t->units[s->unit[beat]];
-    return u->slot * s->t->meter + u->phase;
+    return u->slot * s->meter + u->phase;
 }
 static int32_t beat_samples(const Search *s, int32_t beat) {
     int32_t u = s->unit[beat];
@@ -57,7 +58,7 @@ static int32_t beat_samples(const Search *s, int32_t beat) {
 }
 static bool section_start(const Search *s, int32_t beat) {
     const TruthUnit *u = &s->t->units[s->unit[beat]];
-    return s->t->sections[truth_slot_section(s->t, u->slot)].first_slot == u->slot;
+    return s->t->sections[truth_slot_section(s->t, s->tune, u->slot)].first_slot == u->slot;
 }
 
 /* What leaving out `beats` of the form costs: nothing while the window has no room for them. */
@@ -71,9 +72,9 @@ static double skip_price(const Search *s, int32_t beats) {
 static double jump_price(const Search *s, int32_t a, int32_t b) {
     const Truth *t = s->t;
     int32_t from = position(s, a) + 1, to = position(s, b);
-    double line_out = line_fault(t, from), line_in = line_fault(t, to);
+    double line_out = line_fault(t, s->tune, from), line_in = line_fault(t, s->tune, to);
     double fault = (line_out > line_in ? line_out : line_in) + tempo_fault(t, s->unit[a], s->unit[b]);
-    return SWITCH_PRICE + PRICE_SEAM * (fault < 1 ? fault : 1) + form_jump_price(t, from, to) +
+    return SWITCH_PRICE + PRICE_SEAM * (fault < 1 ? fault : 1) + form_jump_price(t, s->tune, from, to) +
            skip_price(s, to - from);
 }
 
@@ -85,13 +86,13 @@ static Status find_beats(Search *s) {
     const Truth *t = s->t;
     s->unit = malloc((size_t)t->n_units * sizeof *s->unit);
     s->worth = malloc((size_t)t->n_units * sizeof *s->worth);
-    s->best = malloc((size_t)t->n_slots * sizeof *s->best);
+    s->best = malloc((size_t)t->tunes[s->tune].n_slots * sizeof *s->best);
     if (!s->unit || !s->worth || !s->best) return fail(BS_NOMEM, "no memory for the right edit");
-    truth_best_flaws(t, s->best);
+    truth_best_flaws(t, s->tune, s->best);
     double target = 0.5 * (double)(s->lo + s->hi);
     int32_t shortest = INT32_MAX;
     for (int32_t u = 0; u < t->n_units; u++) {
-        if (t->units[u].kind != UNIT_BEAT) continue;
+        if (t->units[u].kind != UNIT_BEAT || truth_unit_tune(t, u) != s->tune) continue;
         int64_t samples = truth_unit_end(t, u) - t->units[u].start_sample;
         if (samples > INT32_MAX / 4) return fail(BS_TOO_BIG, "unit %d is too long", u);
         float best = s->best[t->units[u].slot];
@@ -120,7 +121,7 @@ static Status find_jumps(Search *s) {
         if (truth_bar_at(t, s->unit[j])) bars[n_bars++] = j;
     for (int32_t j = 0; j < s->n_beats; j++) {
         s->jump_from[j] = n;
-        if (t->units[s->unit[j]].phase + 1 != t->meter) continue;
+        if (t->units[s->unit[j]].phase + 1 != s->meter) continue;
         for (int32_t i = 0; i < n_bars; i++) {
             int32_t b = bars[i];
             if (follows(s, j, b)) continue;
@@ -155,14 +156,15 @@ static void search(Search *s) {
     for (int64_t i = 0; i < (int64_t)s->n_beats * s->n_buckets; i++) s->states[i].cost = NO_COST;
     for (int32_t j = 0; j < s->n_beats; j++)
         if (truth_bar_at(t, s->unit[j]))
-            relax(s, j, 0, (float)(edge_price(t, position(s, j), 0) + skip_price(s, position(s, j))), -1);
+            relax(s, j, 0, (float)(edge_price(t, s->tune, position(s, j), 0) + skip_price(s, position(s, j))),
+                  -1);
     for (int32_t q = 0; q < s->n_buckets; q++)
         for (int32_t j = 0; j < s->n_beats; j++) {
             int32_t index = q * s->n_beats + j;
             State here = s->states[index];
             if (here.cost >= NO_COST) continue;
             if (j + 1 < s->n_beats && follows(s, j, j + 1)) {
-                double price = form_jump_price(t, position(s, j) + 1, position(s, j + 1));
+                double price = form_jump_price(t, s->tune, position(s, j) + 1, position(s, j + 1));
                 relax(s, j + 1, here.length, here.cost + (float)price, index);
             }
             for (int32_t k = s->jump_from[j]; k < s->jump_from[j + 1]; k++)
@@ -180,8 +182,8 @@ static int32_t best_ends(const Search *s, End ends[JUDGED_ENDS], int64_t *reache
         if (state->length > *reached) *reached = state->length;
         if (state->length < s->lo) continue;
         int32_t end = position(s, i % s->n_beats) + 1;
-        float cost = state->cost + (float)(edge_price(s->t, end, s->t->n_slots * s->t->meter) +
-                                           skip_price(s, s->t->n_slots * s->t->meter - end));
+        float cost = state->cost + (float)(edge_price(s->t, s->tune, end, s->n_positions) +
+                                           skip_price(s, s->n_positions - end));
         if (n == JUDGED_ENDS && cost >= ends[n - 1].cost) continue;
         int32_t at = n < JUDGED_ENDS ? n++ : n - 1;
         for (; at > 0 && ends[at - 1].cost > cost; at--) ends[at] = ends[at - 1];
@@ -217,7 +219,7 @@ static Status judge_ends(const Search *s, const End *ends, int32_t n, Edit *out)
         edit_drop(&trial);
         edit_init(&trial);
         TRY(build(s, ends[i].state, &trial));
-        TRY(judge(s->t, &trial, s->lo, s->hi, &score));
+        TRY(judge(s->t, s->tune, &trial, s->lo, s->hi, &score));
         if (score.score > best + 1e-9) {
             best = score.score;
             Edit swap = *out;
@@ -230,16 +232,19 @@ out:
     return st;
 }
 
-Status right_edit(const Truth *t, int64_t lo, int64_t hi, Edit *out) {
+Status right_edit(const Truth *t, int32_t tune, int64_t lo, int64_t hi, Edit *out) {
     edit_init(out);
     if (lo < 0 || hi < lo || hi < 1 || hi > INT32_MAX / 2)
         return fail(BS_INVALID, "window %lld..%lld is no window", (long long)lo, (long long)hi);
+    if (tune < 0 || tune >= t->n_tunes)
+        return fail(BS_INVALID, "tune %d, but there are %d tunes", tune, t->n_tunes);
     Status st = BS_OK;
-    Search s = {.t = t, .lo = lo, .hi = hi};
+    Search s = {.t = t, .tune = tune, .lo = lo, .hi = hi, .meter = t->tunes[tune].meter};
+    s.n_positions = s.meter * t->tunes[tune].n_slots;
     End ends[JUDGED_ENDS];
     int64_t reached;
     TRY(find_beats(&s));
-    s.budget = form_budget(t, s.best, lo, hi);
+    s.budget = form_budget(t, tune, s.best, lo, hi);
     TRY(find_jumps(&s));
     s.states = malloc((size_t)s.n_beats * (size_t)s.n_buckets * sizeof *s.states);
     if (!s.states) {

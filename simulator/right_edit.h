@@ -8,4 +8,4 @@
 
 /* *out is initialised here; edit_drop it. Its length lies in [lo, hi] whenever whole beats allow it;
  * BS_CONFLICT naming the nearest length that can be met otherwise. */
-Status right_edit(const Truth *truth, int64_t lo_samples, int64_t hi_samples, Edit *out);
+Status right_edit(const Truth *truth, int32_t tune, int64_t lo_samples, int64_t hi_samples, Edit *out);

@@ -327,20 +327,26 @@ static Status write_truth(const Plan *p, const char *name, uint64_t seed, Truth 
     if (!list) return fail(BS_NOMEM, "no memory for the truth of %s", name);
     list_units(p, list);
     for (int32_t k = 0; k < p->n_takes; k++) n_flaws += p->takes[k].n_flaws;
-    TRY(truth_new(&t, list->n, p->n_takes, p->tune.n_sections, n_flaws));
+    TRY(truth_new(&t, (TruthCounts){.n_units = list->n,
+                                    .n_takes = p->n_takes,
+                                    .n_tunes = 1,
+                                    .n_sections = p->tune.n_sections,
+                                    .n_flaws = n_flaws}));
     snprintf(t->name, sizeof t->name, "%s", name);
-    tune_key_name(&p->tune, t->key);
+    snprintf(t->tunes[0].name, sizeof t->tunes[0].name, "%s", name);
+    tune_key_name(&p->tune, t->tunes[0].key);
     t->seed = seed;
     t->sample_rate_hz = SESSION_RATE;
     t->n_samples = p->n_samples;
-    t->meter = p->tune.meter;
-    t->tempo_bpm = p->tune.tempo_bpm;
-    t->n_slots = p->tune.n_slots;
+    t->tunes[0].meter = p->tune.meter;
+    t->tunes[0].tempo_bpm = p->tune.tempo_bpm;
+    t->tunes[0].n_slots = p->tune.n_slots;
+    t->tunes[0].n_sections = p->tune.n_sections;
     memcpy(t->units, list->units, (size_t)list->n * sizeof *t->units);
     memcpy(t->sections, p->tune.sections, (size_t)t->n_sections * sizeof *t->sections);
     list_takes(p, t);
     draw_job(p, t, &r);
-    TRY(right_edit(t, t->lo_samples, t->hi_samples, &t->edit));
+    TRY(right_edit(t, t->tune, t->lo_samples, t->hi_samples, &t->edit));
     TRY(truth_check(t));
     *out = t;
     t = NULL;

@@ -33,7 +33,7 @@ static double beat_length(void *context, int64_t sample) {
     const Truth *t = context;
     int32_t u = truth_unit_at(t, sample < 0 ? 0 : sample >= t->n_samples ? t->n_samples - 1 : sample);
     return t->units[u].kind == UNIT_BEAT ? (double)(truth_unit_end(t, u) - t->units[u].start_sample)
-                                         : truth_beat_samples(t);
+                                         : truth_beat_samples(t, t->tune);
 }
 
 static Status write_edit(Truth *t, const char *raw, const char *path) {

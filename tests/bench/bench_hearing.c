@@ -106,17 +106,17 @@ static int32_t nearest_beat(const Song *s, int64_t at, int64_t *off) {
 static void score_slots(const Song *s, const Truth *t, double *right, double *all) {
     enum { SPREAD = 512 };
     int32_t votes[2 * SPREAD + 1] = {0}, best = SPREAD;
-    double beat = truth_beat_samples(t);
+    double beat = truth_beat_samples(t, t->tune);
     for (int pass = 0; pass < 2; pass++)
         for (int32_t u = 0; u < t->n_units; u++) {
             const TruthUnit *x = &t->units[u];
-            if (x->kind != UNIT_BEAT || x->slot < 0) continue;
+            if (x->kind != UNIT_BEAT || truth_unit_tune(t, u) != t->tune) continue;
             int64_t off = 0;
             int32_t v = nearest_beat(s, x->start_sample, &off);
             if (pass) ++*all;
             if (v < 0 || off > beat / 4 || s->units[v].slot < 0) continue;
-            int32_t shift =
-                s->units[v].slot * s->tunes[0].meter + s->units[v].phase - x->slot * t->meter - x->phase;
+            int32_t shift = s->units[v].slot * s->tunes[0].meter + s->units[v].phase -
+                            x->slot * t->tunes[t->tune].meter - x->phase;
             if (shift < -SPREAD || shift > SPREAD) continue;
             if (!pass) {
                 votes[shift + SPREAD]++;
@@ -130,10 +130,10 @@ static void score_flaws(const Song *s, const Truth *t, Totals *sum) {
     for (int32_t u = 0; u < t->n_units; u++) {
         if (!truth_bar_at(t, u)) continue;
         double truth = 0, score = 0;
-        for (int32_t k = 0; k < t->meter; k++) {
-            truth += t->units[u + k].flaw / t->meter;
+        for (int32_t k = 0; k < t->tunes[truth_unit_tune(t, u)].meter; k++) {
+            truth += t->units[u + k].flaw / t->tunes[truth_unit_tune(t, u)].meter;
             int64_t middle = (t->units[u + k].start_sample + truth_unit_end(t, u + k)) / 2;
-            score += s->units[song_unit_at(s, middle)].flaw / t->meter;
+            score += s->units[song_unit_at(s, middle)].flaw / t->tunes[truth_unit_tune(t, u)].meter;
         }
         if (truth > 0 && truth < 0.2) continue; /* neither */
         if (sum->n_bars == MAX_BARS) return;
@@ -174,14 +174,16 @@ static Status measure(const char *path, const Truth *truth, Totals *sum, bool ve
           takes = score_takes(song, truth);
     score_slots(song, truth, &right, &all);
     score_flaws(song, truth, sum);
-    double octaves = song->tunes[0].tempo_bpm > 0 ? log2(song->tunes[0].tempo_bpm / truth->tempo_bpm) : 9;
+    double octaves = song->tunes[0].tempo_bpm > 0
+                         ? log2(song->tunes[0].tempo_bpm / truth->tunes[truth->tune].tempo_bpm)
+                         : 9;
     add(&sum->beats, beats);
     add(&sum->downbeats, downs);
     add(&sum->takes, takes);
     sum->bias_s += bias;
     sum->bias_n += beats.hits;
     sum->octave_errors += fabs(octaves) > 0.3;
-    sum->meter_errors += song->tunes[0].meter != truth->meter;
+    sum->meter_errors += song->tunes[0].meter != truth->tunes[truth->tune].meter;
     sum->slot_right += right;
     sum->slot_all += all;
     if (verbose)
@@ -190,9 +192,9 @@ static Status measure(const char *path, const Truth *truth, Totals *sum, bool ve
                 "%d/%d "
                 "bias %.1f ms %.2f s\n",
                 truth->name, f_of(beats), f_of(downs), f_of(takes), song->n_takes, truth->n_takes,
-                all > 0 ? right / all : 1, song->tunes[0].n_slots, truth->n_slots, song->tunes[0].tempo_bpm,
-                truth->tempo_bpm, song->tunes[0].meter, truth->meter,
-                beats.hits > 0 ? 1000 * bias / beats.hits : 0, took);
+                all > 0 ? right / all : 1, song->tunes[0].n_slots, truth->tunes[truth->tune].n_slots,
+                song->tunes[0].tempo_bpm, truth->tunes[truth->tune].tempo_bpm, song->tunes[0].meter,
+                truth->tunes[truth->tune].meter, beats.hits > 0 ? 1000 * bias / beats.hits : 0, took);
 out:
     song_free(song);
     return st;

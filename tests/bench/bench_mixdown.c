@@ -57,9 +57,10 @@ static Status random_bars(const Truth *t, Edit *edit) {
     edit_init(edit);
     edit->sample_rate_hz = RATE;
     while (edit->n_segments <= SEAMS) {
-        int32_t u = (int32_t)rng_below(&rng, (uint32_t)(t->n_units - t->meter));
+        int32_t u = (int32_t)rng_below(&rng, (uint32_t)(t->n_units - t->tunes[0].meter));
         if (!truth_bar_at(t, u)) continue;
-        TRY(edit_append(edit, t->units[u].start_sample, truth_unit_end(t, u + t->meter - 1), FADE_SHORT));
+        TRY(edit_append(edit, t->units[u].start_sample,
+                        truth_unit_end(t, u + t->tunes[truth_unit_tune(t, u)].meter - 1), FADE_SHORT));
     }
 out:
     return st;

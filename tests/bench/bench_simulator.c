@@ -38,18 +38,19 @@ static int edits(void) {
         JudgeScore score;
         if (session_truth(&t, "song", seed, 90) != BS_OK) return failed("truth");
         for (int k = 0; k < 2; k++) {
-            double target = k ? truth_beat_samples(t) * t->meter * t->n_slots
-                              : (double)t->n_samples * rng_between(&r, 0.15, 0.45);
+            double target =
+                k ? truth_beat_samples(t, t->tune) * t->tunes[t->tune].meter * t->tunes[t->tune].n_slots
+                  : (double)t->n_samples * rng_between(&r, 0.15, 0.45);
             int64_t lo = (int64_t)(0.95 * target), hi = (int64_t)(1.05 * target);
             Edit edit;
             double started = clock_s();
-            if (right_edit(t, lo, hi, &edit) != BS_OK) return failed("right edit");
+            if (right_edit(t, t->tune, lo, hi, &edit) != BS_OK) return failed("right edit");
             edit_s += clock_s() - started;
             int64_t n = edit_samples(&edit);
             if (n < lo || n > hi) return failed("outside the window");
             started = clock_s();
             for (int i = 0; i < ROUNDS; i++)
-                if (judge(t, &edit, lo, hi, &score) != BS_OK) return failed("judge");
+                if (judge(t, t->tune, &edit, lo, hi, &score) != BS_OK) return failed("judge");
             judge_s += clock_s() - started;
             *(k ? &by_form : &by_ratio) += score.score / TRUTHS;
             edit_drop(&edit);

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     BS_ASSERT(truth_check(truth) == BS_OK);
     JudgeScore score;
     if (truth->edit.n_segments > 0)
-        BS_ASSERT(judge(truth, &truth->edit, truth->lo_samples, truth->hi_samples, &score) == BS_OK);
+        BS_ASSERT(judge(truth, truth->tune, &truth->edit, truth->lo_samples, truth->hi_samples, &score) ==
+                  BS_OK);
     truth_free(truth);
     return 0;
 }

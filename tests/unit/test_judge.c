@@ -37,10 +37,10 @@ static bool case_open(Case *c, uint64_t seed) {
         truth_free(t);
         return false;
     }
-    double form = truth_beat_samples(t) * t->meter * t->n_slots;
+    double form = truth_beat_samples(t, 0) * t->tunes[0].meter * t->tunes[0].n_slots;
     c->lo = (int64_t)(0.93 * form);
     c->hi = (int64_t)(1.07 * form);
-    assert_int_equal(right_edit(t, c->lo, c->hi, &c->right), BS_OK);
+    assert_int_equal(right_edit(t, 0, c->lo, c->hi, &c->right), BS_OK);
     c->flaws = malloc((size_t)t->n_units * sizeof *c->flaws);
     for (int32_t u = 0; u < t->n_units; u++) c->flaws[u] = t->units[u].flaw;
     return true;
@@ -58,7 +58,7 @@ static void restore(Case *c) {
 
 static double score_of(const Case *c, const Edit *edit) {
     JudgeScore score;
-    assert_int_equal(judge(c->t, edit, c->lo, c->hi, &score), BS_OK);
+    assert_int_equal(judge(c->t, 0, edit, c->lo, c->hi, &score), BS_OK);
     double product = 10;
     for (int p = 0; p < JUDGE_PARTS; p++) {
         assert_true(score.parts[p] > 0 && score.parts[p] <= 1);
@@ -279,11 +279,11 @@ static void edits_outside_the_recording_are_refused(void **state) {
     assert_int_equal(session_truth(&t, "song", 1, 30), BS_OK);
     Edit edit;
     edit_init(&edit);
-    assert_int_equal(judge(t, &edit, 0, 1000, &score), BS_INVALID);
+    assert_int_equal(judge(t, 0, &edit, 0, 1000, &score), BS_INVALID);
     edit_append(&edit, 0, t->n_samples + 1, FADE_SHORT);
-    assert_int_equal(judge(t, &edit, 0, 1000, &score), BS_INVALID);
+    assert_int_equal(judge(t, 0, &edit, 0, 1000, &score), BS_INVALID);
     edit.segments[0].end_sample = t->n_samples;
-    assert_int_equal(judge(t, &edit, 0, 1000, &score), BS_OK);
+    assert_int_equal(judge(t, 0, &edit, 0, 1000, &score), BS_OK);
     assert_true(score.score < 1);
     edit_drop(&edit);
     truth_free(t);

@@ -27,7 +27,7 @@ static Truth *session(uint64_t seed) {
 
 static double score_of(const Truth *t, const Edit *edit, int64_t lo, int64_t hi) {
     JudgeScore score;
-    assert_int_equal(judge(t, edit, lo, hi, &score), BS_OK);
+    assert_int_equal(judge(t, 0, edit, lo, hi, &score), BS_OK);
     return score.score;
 }
 
@@ -48,7 +48,7 @@ static void lies_inside_every_window_at_least_a_beat_wide(void **state) {
             int64_t lo = (int64_t)(rng_between(&r, 0.3, 70) * t->sample_rate_hz);
             int64_t hi = lo + longest_beat(t) + (k ? rng_below(&r, 200000) : 0);
             Edit edit;
-            assert_int_equal(right_edit(t, lo, hi, &edit), BS_OK);
+            assert_int_equal(right_edit(t, 0, lo, hi, &edit), BS_OK);
             int64_t n = edit_samples(&edit);
             assert_true(n >= lo && n <= hi);
             edit_drop(&edit);
@@ -92,7 +92,7 @@ static void comping_pays_against_the_last_complete_take(void **state) {
             Edit edit, whole;
             edit_init(&whole);
             edit_append(&whole, t->takes[last].first_sample, t->takes[last].end_sample, FADE_SHORT);
-            assert_int_equal(right_edit(t, length - spare, length + spare, &edit), BS_OK);
+            assert_int_equal(right_edit(t, 0, length - spare, length + spare, &edit), BS_OK);
             double a = score_of(t, &edit, length - spare, length + spare);
             double b = score_of(t, &whole, length - spare, length + spare);
             assert_true(a >= b - 1e-9);
@@ -112,7 +112,7 @@ static void comping_pays_against_the_last_complete_take(void **state) {
 
 /* The right edit with the bar at unit u, which it keeps, played by the bar at unit v. false: not kept. */
 static bool exchange(const Truth *t, int32_t u, int32_t v, Edit *out) {
-    int64_t from = t->units[u].start_sample, to = truth_unit_end(t, u + t->meter - 1);
+    int64_t from = t->units[u].start_sample, to = truth_unit_end(t, u + t->tunes[0].meter - 1);
     bool changed = false;
     edit_init(out);
     for (int32_t s = 0; s < t->edit.n_segments; s++) {
@@ -124,7 +124,7 @@ static bool exchange(const Truth *t, int32_t u, int32_t v, Edit *out) {
         }
         changed = true;
         if (from > seg->start_sample) edit_append(out, seg->start_sample, from, FADE_SHORT);
-        edit_append(out, t->units[v].start_sample, truth_unit_end(t, v + t->meter - 1), FADE_SHORT);
+        edit_append(out, t->units[v].start_sample, truth_unit_end(t, v + t->tunes[0].meter - 1), FADE_SHORT);
         if (to < seg->end_sample) edit_append(out, to, seg->end_sample, FADE_SHORT);
     }
     return changed;
@@ -159,8 +159,8 @@ static void is_the_same_every_time(void **state) {
     (void)state;
     Truth *t = session(42);
     Edit a, b;
-    assert_int_equal(right_edit(t, 1000000, 1200000, &a), BS_OK);
-    assert_int_equal(right_edit(t, 1000000, 1200000, &b), BS_OK);
+    assert_int_equal(right_edit(t, 0, 1000000, 1200000, &a), BS_OK);
+    assert_int_equal(right_edit(t, 0, 1000000, 1200000, &b), BS_OK);
     assert_true(edit_equal(&a, &b));
     edit_drop(&a);
     edit_drop(&b);
@@ -171,15 +171,15 @@ static void a_window_nothing_fits_is_refused_with_the_nearest(void **state) {
     (void)state;
     Truth *t = session(43);
     Edit edit;
-    assert_int_equal(right_edit(t, 1000000, 1000000, &edit), BS_CONFLICT);
+    assert_int_equal(right_edit(t, 0, 1000000, 1000000, &edit), BS_CONFLICT);
     edit_drop(&edit);
-    assert_int_equal(right_edit(t, 10, 5, &edit), BS_INVALID);
+    assert_int_equal(right_edit(t, 0, 10, 5, &edit), BS_INVALID);
     edit_drop(&edit);
     for (int32_t u = 0; u < t->n_units; u++)
         if (t->units[u].kind == UNIT_BEAT)
             t->units[u] = (TruthUnit){
                 .start_sample = t->units[u].start_sample, .kind = UNIT_FREE, .take = -1, .slot = -1};
-    assert_int_equal(right_edit(t, 1000, 2000000, &edit), BS_CONFLICT);
+    assert_int_equal(right_edit(t, 0, 1000, 2000000, &edit), BS_CONFLICT);
     edit_drop(&edit);
     truth_free(t);
 }

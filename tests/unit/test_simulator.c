@@ -100,14 +100,14 @@ static void units_partition_the_timeline_and_takes(void **state) {
             assert_true(bpm > 60 && bpm < 195);
             assert_true(fabs(bpm / (double)take->tempo_bpm - 1) < 0.12);
             if (u && t->units[u - 1].kind == UNIT_BEAT) { /* the form goes on inside a take */
-                assert_int_equal(unit->phase, (t->units[u - 1].phase + 1) % t->meter);
+                assert_int_equal(unit->phase, (t->units[u - 1].phase + 1) % t->tunes[0].meter);
                 assert_int_equal(unit->slot, t->units[u - 1].slot + (unit->phase == 0));
             }
         }
-        assert_true(beats > t->n_slots * t->meter / 2);
+        assert_true(beats > t->tunes[0].n_slots * t->tunes[0].meter / 2);
         float best[TRUTH_MAX_SLOTS];
-        truth_best_flaws(t, best);
-        for (int32_t s = 0; s < t->n_slots; s++)
+        truth_best_flaws(t, 0, best);
+        for (int32_t s = 0; s < t->tunes[0].n_slots; s++)
             assert_true(best[s] <= 1); /* every bar is played whole somewhere */
         truth_free(t);
     }
@@ -164,7 +164,7 @@ static void flaws_are_spread_and_most_takes_have_some(void **state) {
         no_clean += !any;
         truth_free(t);
     }
-    for (int k = 0; k < FLAW_OTHER; k++) assert_true(kinds[k] > 100);
+    for (int k = 0; k <= FLAW_BREAKDOWN; k++) assert_true(kinds[k] > 100);
     assert_true(clean * 6 < whole);
     assert_true(no_clean * 10 > sessions * 7);
 }

@@ -19,17 +19,25 @@
 /* A small truth by hand: two takes of two bars in 3/4, a gap before each and a tail after. */
 static Truth *small_truth(void) {
     Truth *t;
-    assert_int_equal(truth_new(&t, 16, 2, 2, 1), BS_OK);
+    assert_int_equal(
+        truth_new(
+            &t,
+            (TruthCounts){
+                .n_units = 16, .n_takes = 2, .n_tunes = 2, .n_sections = 3, .n_flaws = 1, .n_copies = 1}),
+        BS_OK);
     snprintf(t->name, sizeof t->name, "small \"one\"");
-    snprintf(t->key, sizeof t->key, "A minor");
+    t->tunes[0] = (TruthTune){
+        .name = "Waltz", .key = "A minor", .meter = 3, .n_slots = 2, .tempo_bpm = 150.25f, .n_sections = 2};
+    t->tunes[1] = (TruthTune){.meter = 4, .n_slots = 5, .first_section = 2, .n_sections = 1};
     t->seed = UINT64_MAX;
     t->sample_rate_hz = 1000;
     t->n_samples = 16 * 400;
-    t->meter = 3;
-    t->n_slots = 2;
-    t->tempo_bpm = 150.25f;
     for (int32_t s = 0; s < 2; s++)
         t->sections[s] = (TruthSection){.name = "verse", .label = s, .first_slot = s, .n_slots = 1};
+    t->sections[2] = (TruthSection){.name = "jam", .n_slots = 5};
+    t->copies[0] = (TruthCopy){.first_sample = 4800, .end_sample = 6000, .of_sample = 1600};
+    snprintf(t->tracks[t->n_tracks++], TRUTH_NAME, "kit");
+    snprintf(t->tracks[t->n_tracks++], TRUTH_NAME, "bass");
     for (int32_t u = 0; u < 16; u++) {
         int32_t in_take = u % 8;
         t->units[u] = (TruthUnit){.start_sample = 400 * u, .kind = UNIT_GAP, .take = -1, .slot = -1};
@@ -49,6 +57,10 @@ static Truth *small_truth(void) {
                                   .complete = 1,
                                   .tempo_bpm = 150,
                                   .gain_db = 0.1f};
+    t->units[0].what = WHAT_TALK;
+    t->units[8].what = WHAT_COUNT_IN;
+    t->units[4].sustain = 0.75f;
+    t->units[5].what = WHAT_TALK;
     t->units[9].flaw = t->units[10].flaw = t->units[11].flaw = 1 / 3.0f;
     t->flaws[0] = (TruthFlaw){.kind = FLAW_DROPOUT,
                               .take = 1,
@@ -83,10 +95,66 @@ static void reads_back_what_it_wrote(void **state) {
     assert_true(again->units[9].flaw == 1 / 3.0f);
     assert_string_equal(again->name, "small \"one\"");
     assert_true(edit_equal(&again->edit, &t->edit));
+    assert_int_equal(again->n_tunes, 2);
+    assert_int_equal(again->tunes[1].n_slots, 5);
+    assert_string_equal(again->tunes[0].key, "A minor");
+    assert_int_equal(again->units[0].what, WHAT_TALK);
+    assert_true(again->units[4].sustain == 0.75f);
+    assert_int_equal(again->copies[0].of_sample, 1600);
+    assert_string_equal(again->tracks[1], "bass");
     free(text);
     free(text_again);
     truth_free(t);
     truth_free(again);
+}
+
+/* As somebody writes it who knows the documentation and nothing else: only what is required. */
+static const char *const least_file =
+    "{\"version\": 2, \"name\": \"demo\", \"sample_rate\": 1000, \"n_samples\": 4000,"
+    " \"tunes\": [{\"meter\": 2, \"n_slots\": 2, \"sections\": [{\"label\": 0, \"first_slot\": 0, "
+    "\"n_slots\": 2}]}],"
+    " \"takes\": [{\"first_sample\": 500, \"end_sample\": 2500, \"complete\": true}],"
+    " \"units\": [{\"start_sample\": 0, \"kind\": \"gap\"},"
+    "  {\"start_sample\": 500, \"kind\": \"beat\", \"take\": 0, \"slot\": 0, \"phase\": 0},"
+    "  {\"start_sample\": 1000, \"kind\": \"beat\", \"take\": 0, \"slot\": 0, \"phase\": 1},"
+    "  {\"start_sample\": 1500, \"kind\": \"beat\", \"take\": 0, \"slot\": 1, \"phase\": 0},"
+    "  {\"start_sample\": 2000, \"kind\": \"beat\", \"take\": 0, \"slot\": 1, \"phase\": 1},"
+    "  {\"start_sample\": 2500, \"kind\": \"tail\", \"take\": 0}, {\"start_sample\": 3200, \"kind\": "
+    "\"free\"}]}";
+
+static void reads_files_with_only_what_is_required(void **state) {
+    (void)state;
+    Truth *t;
+    assert_int_equal(truth_parse(&t, least_file, strlen(least_file)), BS_OK);
+    assert_int_equal(t->n_flaws + t->n_copies + t->n_tracks + t->tune + t->edit.n_segments, 0);
+    assert_true(truth_bar_at(t, 1) && !truth_bar_at(t, 2) && truth_bar_at(t, 3) && !truth_bar_at(t, 5));
+    assert_true(truth_beat_samples(t, 0) == 500);
+    truth_free(t);
+}
+
+static void reads_version_1_as_one_tune(void **state) {
+    (void)state;
+    static const char *const text =
+        "{\"version\": 1, \"name\": \"old\", \"seed\": \"7\", \"sample_rate\": 1000, \"n_samples\": 3000,"
+        " \"tempo\": 120.5, \"meter\": 2, \"key\": \"Eb major\", \"n_slots\": 2,"
+        " \"sections\": [{\"name\": \"verse\", \"label\": 3, \"first_slot\": 0, \"n_slots\": 1},"
+        " {\"name\": \"end\", \"label\": 4, \"first_slot\": 1, \"n_slots\": 1}],"
+        " \"takes\": [{\"first_sample\": 500, \"end_sample\": 2500, \"complete\": true}],"
+        " \"units\": [{\"start_sample\": 0, \"kind\": \"gap\"},"
+        "  {\"start_sample\": 500, \"kind\": \"beat\", \"take\": 0, \"slot\": 1, \"phase\": 1, \"flaw\": "
+        "0.5},"
+        "  {\"start_sample\": 2500, \"kind\": \"tail\", \"take\": 0}],"
+        " \"job\": {\"lo_samples\": 100, \"hi_samples\": 900}, \"segments\": [[500, 1000, \"short\"]]}";
+    Truth *t;
+    assert_int_equal(truth_parse(&t, text, strlen(text)), BS_OK);
+    assert_int_equal(t->n_tunes, 1);
+    const TruthTune *tune = &t->tunes[0];
+    assert_true(tune->meter == 2 && tune->n_slots == 2 && tune->n_sections == 2 && tune->tempo_bpm == 120.5f);
+    assert_string_equal(tune->key, "Eb major");
+    assert_int_equal(t->takes[0].tune, 0);
+    assert_int_equal(truth_slot_section(t, 0, 1), 1);
+    assert_true(t->hi_samples == 900 && t->edit.n_segments == 1 && t->units[1].flaw == 0.5f);
+    truth_free(t);
 }
 
 static void every_session_made_reads_back(void **state) {
@@ -121,7 +189,7 @@ static void refuses_what_is_wrong_in_one_line(void **state) {
     static const struct {
         const char *from, *to, *says;
     } cases[] = {
-        {"\"version\": 1", "\"version\": 99", "version"},
+        {"\"version\": 2", "\"version\": 99", "version"},
         {"\"meter\": 3", "\"metre\": 3", "meter"},
         {"\"units\"", "\"parts\"", "units"},
         {"\"start_sample\": 400", "\"start_sample\": 900", "unit"},
@@ -135,6 +203,24 @@ static void refuses_what_is_wrong_in_one_line(void **state) {
         {"[400, 2800", "[400, 280000", "segments"},
         {"\"lo_samples\": 2000", "\"lo_samples\": 3000", "window"},
         {"\"takes\": [", "\"takes\": [7, ", "take"},
+        {"\"tunes\"", "\"pieces\"", "tunes"},
+        {"\"sections\"", "\"parts\"", "sections"},
+        {"\"name\": \"small", "\"nom\": \"small", "name"},
+        {"\"sample_rate\"", "\"rate\"", "sample_rate"},
+        {"\"n_samples\"", "\"samples\"", "n_samples"},
+        {"\"n_slots\"", "\"bars\"", "n_slots"},
+        {"\"label\"", "\"letter\"", "label"},
+        {"\"complete\"", "\"whole\"", "complete"},
+        {"\"end_sample\"", "\"end\"", "end_sample"},
+        {"\"kind\"", "\"sort\"", "kind"},
+        {"\"phase\"", "\"beat\"", "phase"},
+        {"\"severity\"", "\"how\"", "severity"},
+        {"\"of_sample\": 1600", "\"of_sample\": 5600", "copy"},
+        {"\"sustain\": 0.75", "\"sustain\": 7.5", "sustain"},
+        {"\"what\": \"talk\"", "\"what\": \"chat\"", "what"},
+        {"\"take\": 0, \"slot\": 1, \"phase\": 1",
+         "\"what\": \"tuning\", \"take\": 0, \"slot\": 1, \"phase\": 1", "what"},
+        {"\"tune\": 0", "\"tune\": 2", "tune"},
     };
     Truth *t = small_truth();
     char *text = print(t);
@@ -215,6 +301,8 @@ static void own_functions_agree_with_libm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_back_what_it_wrote),
+        cmocka_unit_test(reads_files_with_only_what_is_required),
+        cmocka_unit_test(reads_version_1_as_one_tune),
         cmocka_unit_test(every_session_made_reads_back),
         cmocka_unit_test(refuses_what_is_wrong_in_one_line),
         cmocka_unit_test(cut_and_spoilt_bytes_never_pass_a_check_they_fail),
