@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,7 @@ typedef struct Work {
     Job job;
     Cut cut;
     MixPlan plan;
+    MixLoudness loudness;
 } Work;
 
 /* ---- what can be refused before any work */
@@ -73,8 +75,11 @@ static Status check_free(const Work *w, const char *path) {
     return BS_OK;
 }
 
-static int32_t bits_for(const AudioInfo *info, const char *path) {
-    return info->bits == 32 && strcmp(path_extension(path), "wav") ? 24 : info->bits;
+/* As asked; else what holds the recording exactly, or what a gain makes of it. */
+static int32_t bits_for(const Work *w, const AudioInfo *info) {
+    if (w->set.bits) return (int32_t)w->set.bits;
+    const int32_t bits = w->set.loudness < 0 && info->bits == 16 ? 24 : info->bits;
+    return bits == 32 && strcasecmp(path_extension(w->set.out), "wav") ? 24 : bits;
 }
 
 /* Opens the recording, and makes sure that the song can be written: by beginning to. */
@@ -90,7 +95,7 @@ static Status check_files(Work *w) {
     if (w->set.labels[0]) TRY(check_free(w, w->set.labels));
     TRY(audio_open(&w->reader, w->files, w->n_files));
     const AudioInfo info = audio_info(w->reader);
-    TRY(audio_create(&probe, w->set.out, info.sample_rate_hz, info.n_channels, bits_for(&info, w->set.out)));
+    TRY(audio_create(&probe, w->set.out, info.sample_rate_hz, info.n_channels, bits_for(w, &info)));
 out:
     audio_abandon(probe);
     return st;
@@ -236,11 +241,18 @@ static Status write_song(Work *w) {
     AudioWriter *writer = NULL;
     const AudioInfo info = audio_info(w->reader);
     const bool quiet = w->set.quiet;
+    AudioMarkers markers = {0};
+    const Edit *edit = &w->cut.edit;
+    const int32_t bits = bits_for(w, &info);
     if (!quiet) progress_start(&bar, "writing", STEPS);
-    TRY(mix_plan(&w->plan, &w->cut.edit, w->reader, beat_length, w->song));
+    TRY(mix_plan(&w->plan, edit, w->reader, beat_length, w->song));
     mix_plan_limit(&w->plan, w->job.hi_samples);
-    TRY(audio_create(&writer, w->set.out, info.sample_rate_hz, info.n_channels, bits_for(&info, w->set.out)));
-    TRY(mix_render(&w->plan, &w->cut.edit, w->reader, writer, quiet ? NULL : on_share, &bar));
+    if (w->set.loudness < 0)
+        TRY(mix_loudness(&w->plan, edit, w->reader, w->set.loudness, &w->loudness, NULL, NULL));
+    TRY(mix_markers(&w->plan, edit, &markers));
+    TRY(audio_create_marked(&writer, w->set.out, info.sample_rate_hz, info.n_channels, bits, &markers));
+    if (bits < info.bits || w->plan.gain != 1) audio_set_dither(writer);
+    TRY(mix_render(&w->plan, edit, w->reader, writer, quiet ? NULL : on_share, &bar));
     TRY(write_notes(w));
     st = audio_finish(writer);
     writer = NULL;
@@ -250,6 +262,7 @@ static Status write_song(Work *w) {
     }
 out:
     audio_abandon(writer);
+    free(markers.list);
     if (!quiet && st == BS_OK)
         progress_end(&bar, "");
     else if (!quiet)
@@ -271,6 +284,10 @@ Status verb_edit(int argc, char **argv) {
     TRY(decide(&w));
     TRY(write_song(&w));
     if (!w.set.quiet) show_cut(stdout, w.set.out, w.policy_name, w.song, &w.cut, &w.plan);
+    if (!w.set.quiet && w.set.loudness < 0) {
+        char text[MIX_LOUDNESS_TEXT];
+        printf("  %s\n", mix_loudness_text(&w.loudness, w.set.loudness, text));
+    }
 out:
     mix_plan_drop(&w.plan);
     cut_drop(&w.cut);

@@ -32,11 +32,34 @@ Status audio_pcm_hash(AudioReader *reader, int32_t i, Hash *hash);
 /* Whole timeline, mixed to mono at `rate_hz` (0 = its own). malloc'ed. */
 Status audio_read_mono(AudioReader *reader, int32_t rate_hz, float **samples, int64_t *n_samples);
 
+/* Names of places in a file, in order. Labels are ASCII. */
+enum { AUDIO_LABEL_BYTES = 64, AUDIO_MAX_MARKERS = 65536 };
+typedef struct AudioMarker {
+    int64_t sample;
+    char label[AUDIO_LABEL_BYTES];
+} AudioMarker;
+typedef struct AudioMarkers {
+    AudioMarker *list;
+    int32_t n;
+    int64_t n_samples; /* length of the file they are in */
+} AudioMarkers;
+/* The cue points of a recording's WAV files, on its timeline; unnamed ones have "" as label. No other format's
+ * markers are read. *out is owned: free out->list. */
+Status audio_markers(AudioReader *reader, AudioMarkers *out);
+
 /* Writes to a temporary name beside `path` and renames on finish: whole or not there. The format follows
- * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. */
+ * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. The same samples and
+ * markers give the same bytes (but for the serial number of an OGG). */
 typedef struct AudioWriter AudioWriter;
 Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels,
                     int32_t bits);
+/* With markers: WAV cue points with labels (all that start in 32 bits), FLAC and OGG CHAPTER comments (the
+ * first 999), MP3 ID3v2 chapters (the first 255). Borrows markers until it is finished. */
+Status audio_create_marked(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels,
+                           int32_t bits, const AudioMarkers *markers);
+/* Before the first write: samples that do not fit the grid of a 16-bit file get triangular noise of one step
+ * before they are rounded; samples that fit stay as they are. No effect on other files. */
+void audio_set_dither(AudioWriter *writer);
 Status audio_write(AudioWriter *writer, const float *samples, int64_t n_samples);
 Status audio_finish(AudioWriter *writer); /* closes in any case */
 void audio_abandon(AudioWriter *writer);  /* NULL is fine; removes what was written */
@@ -62,3 +85,8 @@ typedef struct Loudness {
 } Loudness;
 Status loudness_measure(const float *samples, int64_t n_samples, int32_t n_channels, int32_t rate_hz,
                         Loudness *out);
+/* The same in pieces, for what does not fit in memory. */
+typedef struct LoudnessMeter LoudnessMeter;
+Status loudness_open(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz);
+Status loudness_add(LoudnessMeter *meter, const float *samples, int64_t n_samples);
+Loudness loudness_close(LoudnessMeter *meter); /* of all that was added; NULL gives silence */

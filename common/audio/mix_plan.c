@@ -185,8 +185,7 @@ static float gain_of(const Planner *p, const Seam *seam) {
             if (x > ceiling && (1 - ceiling / x) / hold > lowering) lowering = (1 - ceiling / x) / hold;
         }
     }
-    if (lowering > 0.5) lowering = 0.5; /* the render clips what little is left at the ramp's ends */
-    return (float)(1 - lowering);
+    return lowering > 0 ? (float)(1 - lowering - 1e-6) : 1; /* less what rounding may add */
 }
 
 static Status plan_seam(Planner *p, Seam *seam, Fade fade, double beat_samples, int64_t first, int64_t end) {
@@ -295,6 +294,7 @@ Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength 
     TRY(planner_init(&p, reader));
     plan.n_seams = edit->n_segments - 1;
     plan.sample_rate_hz = info.sample_rate_hz;
+    plan.gain = 1;
     plan.seams = calloc((size_t)edit->n_segments, sizeof *plan.seams);
     if (!plan.seams) {
         st = fail(BS_NOMEM, "mixdown: out of memory");

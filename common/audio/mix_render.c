@@ -1,7 +1,6 @@
 /* Rendering a plan: copies between ramps, blends inside them, one pass, memory of one block and one ramp. */
 #include "common/audio/mix_fade.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { BLOCK_FRAMES = 16384 };
@@ -9,7 +8,8 @@ enum { BLOCK_FRAMES = 16384 };
 typedef struct Render {
     const MixPlan *plan;
     AudioReader *reader;
-    AudioWriter *writer;
+    MixSink sink;
+    void *to;
     int32_t wide;
     int64_t at; /* next output sample */
     float *block, *other;
@@ -17,19 +17,19 @@ typedef struct Render {
     void *context;
 } Render;
 
-/* Lead-in and tail fades, then out. `out` holds frames [at, at + n). */
+/* Lead-in and tail fades and the song's one gain, then out. `out` holds frames [at, at + n). */
 static Status emit(Render *r, float *out, int64_t n) {
     const MixPlan *plan = r->plan;
     const int64_t fade_out = plan->n_samples - plan->tail_fade_samples;
     for (int64_t i = 0; i < n; i++) {
         const int64_t x = r->at + i;
-        float gain = 1;
-        if (x < plan->lead_fade_samples) gain = mix_edge(x, plan->lead_fade_samples);
+        float gain = plan->gain;
+        if (x < plan->lead_fade_samples) gain *= mix_edge(x, plan->lead_fade_samples);
         if (x >= fade_out) gain *= mix_edge(plan->n_samples - 1 - x, plan->tail_fade_samples);
-        if (gain < 1)
+        if (gain != 1)
             for (int32_t c = 0; c < r->wide; c++) out[i * r->wide + c] *= gain;
     }
-    Status st = audio_write(r->writer, out, n);
+    Status st = r->sink(r->to, out, n);
     r->at += n;
     if (r->progress) r->progress(r->context, (double)r->at / (double)plan->n_samples);
     return st;
@@ -59,10 +59,8 @@ static Status blend(Render *r, const Seam *seam) {
             mix_weights(done + i, n_ramp, seam->correlation, &wa, &wb);
             const float gain = 1 - (1 - seam->gain) * mix_hold(done + i, n_ramp);
             for (int32_t c = 0; c < r->wide; c++) {
-                float *a = &r->block[i * r->wide + c], b = r->other[i * r->wide + c];
-                float sum = (wa * *a + wb * b) * gain;
-                float most = fmaxf(1, fmaxf(fabsf(*a), fabsf(b)));
-                *a = sum > most ? most : sum < -most ? -most : sum;
+                float *a = &r->block[i * r->wide + c];
+                *a = (wa * *a + wb * r->other[i * r->wide + c]) * gain;
             }
         }
         TRY(emit(r, r->block, n));
@@ -72,13 +70,14 @@ out:
     return st;
 }
 
-Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,
-                  void (*progress)(void *context, double share), void *context) {
+Status mix_render_to(const MixPlan *plan, const Edit *edit, AudioReader *reader, MixSink sink, void *to,
+                     void (*progress)(void *context, double share), void *context) {
     Status st = BS_OK;
     const size_t bytes = sizeof(float) * BLOCK_FRAMES * (size_t)audio_info(reader).n_channels;
     Render r = {.plan = plan,
                 .reader = reader,
-                .writer = writer,
+                .sink = sink,
+                .to = to,
                 .wide = audio_info(reader).n_channels,
                 .block = malloc(bytes),
                 .other = malloc(bytes),
@@ -101,4 +100,13 @@ out:
     free(r.block);
     free(r.other);
     return st;
+}
+
+static Status into_writer(void *to, const float *samples, int64_t n_samples) {
+    return audio_write(to, samples, n_samples);
+}
+
+Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,
+                  void (*progress)(void *context, double share), void *context) {
+    return mix_render_to(plan, edit, reader, into_writer, writer, progress, context);
 }

@@ -26,6 +26,7 @@ typedef struct MixPlan {
     int64_t lead_fade_samples, tail_fade_samples;
     int64_t n_samples; /* of the whole output */
     int32_t sample_rate_hz;
+    float gain; /* of the whole output: 1, or what mix_loudness chose */
 } MixPlan;
 
 /* Measures the recording around each seam. Unit tempo for long fades: beat_samples(context, sample) gives
@@ -36,6 +37,24 @@ void mix_plan_drop(MixPlan *plan);
 
 /* Shortens the tail, then the lead-in, so that the output has at most max_samples; never cuts a segment. */
 void mix_plan_limit(MixPlan *plan, int64_t max_samples);
+
+/* One gain for the whole song, so that it has `target_lufs` (EBU R128) and its true peak stays under
+ * MIX_PEAK_DB: the smaller of the two gains is taken. Renders once to measure. A song of silence is left alone.
+ * *did says what was chosen; before and after are loudness and peak of the song. */
+#define MIX_PEAK_DB (-1.0)
+typedef struct MixLoudness {
+    double before_lufs, before_peak_db, gain_db, after_lufs, after_peak_db;
+    bool held_by_peak, silent;
+} MixLoudness;
+Status mix_loudness(MixPlan *plan, const Edit *edit, AudioReader *reader, double target_lufs, MixLoudness *did,
+                    void (*progress)(void *context, double share), void *context);
+/* One line of it for people, without a line end. */
+enum { MIX_LOUDNESS_TEXT = 160 };
+const char *mix_loudness_text(const MixLoudness *did, double target_lufs, char text[MIX_LOUDNESS_TEXT]);
+
+/* Where each segment begins in the song, named by its number and its place in the recording. Owned: free
+ * markers->list. */
+Status mix_markers(const MixPlan *plan, const Edit *edit, AudioMarkers *markers);
 
 /* Streams the song into `writer`. progress may be NULL. */
 Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,

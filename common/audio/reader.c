@@ -418,3 +418,53 @@ out:
     resampler_close(resampler);
     return st;
 }
+
+/* libsndfile's table of cues: u32 count, then SF_CUE_POINT[count]. */
+static Status source_markers(const AudioReader *r, const Source *s, AudioMarkers *out) {
+    Status st = BS_OK;
+    uint32_t n = 0;
+    if (!s->file || sf_command(s->file, SFC_GET_CUE_COUNT, &n, sizeof n) != SF_TRUE || !n) return BS_OK;
+    if (n > AUDIO_MAX_MARKERS - (uint32_t)out->n)
+        return fail(BS_TOO_BIG, "%s: %u cue points; %d are possible", s->path, n, AUDIO_MAX_MARKERS);
+    const size_t bytes = sizeof(uint32_t) + n * sizeof(SF_CUE_POINT);
+    SF_CUES *cues = calloc(1, bytes > sizeof *cues ? bytes : sizeof *cues);
+    AudioMarker *list = realloc(out->list, sizeof *list * ((size_t)out->n + n));
+    if (list) out->list = list;
+    if (!cues || !list) {
+        st = fail(BS_NOMEM, "%s: out of memory", s->path);
+        goto out;
+    }
+    if (sf_command(s->file, SFC_GET_CUE, cues, (int)bytes) != SF_TRUE) goto out;
+    for (uint32_t i = 0; i < n; i++) {
+        const SF_CUE_POINT *cue = &cues->cue_points[i];
+        int64_t at = llround((double)cue->sample_offset * r->info.sample_rate_hz / s->rate_hz);
+        if (at > s->n_samples) continue; /* of a file that was cut off */
+        AudioMarker *m = &out->list[out->n++];
+        m->sample = s->start + at;
+        size_t k = 0;
+        for (; k < sizeof m->label - 1 && k < sizeof cue->name && cue->name[k]; k++)
+            m->label[k] = cue->name[k] >= ' ' && cue->name[k] < 127 ? cue->name[k] : '?';
+        m->label[k] = 0;
+    }
+out:
+    free(cues);
+    return st;
+}
+
+static int by_sample(const void *a, const void *b) {
+    const AudioMarker *x = a, *y = b;
+    return (x->sample > y->sample) - (x->sample < y->sample);
+}
+
+Status audio_markers(AudioReader *r, AudioMarkers *out) {
+    Status st = BS_OK;
+    *out = (AudioMarkers){.n_samples = r->info.n_samples};
+    for (int32_t i = 0; i < r->n_sources; i++) TRY(source_markers(r, &r->sources[i], out));
+    if (out->n) qsort(out->list, (size_t)out->n, sizeof *out->list, by_sample);
+out:
+    if (st != BS_OK) {
+        free(out->list);
+        *out = (AudioMarkers){0};
+    }
+    return st;
+}

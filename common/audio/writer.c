@@ -4,6 +4,8 @@
  * its own error. Integer formats are scaled by 2^(bits-1) here: that is the inverse of decoding, so
  * samples that are copied come out as the bits that went in (libsndfile scales by 2^(bits-1) - 1). */
 #include "common/audio/audio.h"
+#include "common/audio/markers.h"
+#include "common/core/rng.h"
 #include "common/host/file.h"
 
 #include <errno.h>
@@ -23,9 +25,12 @@ struct AudioWriter {
     char path[PATH_BYTES], temporary[PATH_BYTES + 32];
     bool named;    /* `temporary` is there */
     int fd, error; /* errno of the first failed call, 0 while all is well */
-    int64_t offset, end;
+    int64_t base, offset, end; /* libsndfile's file begins at byte `base` of ours, behind a tag */
     SNDFILE *file;
-    int32_t n_channels, bits; /* 0 bits: floats go to the encoder as they are */
+    int32_t format, rate_hz, n_channels, bits; /* 0 bits: floats go to the encoder as they are */
+    bool dither;
+    Rng noise;
+    const AudioMarkers *markers; /* NULL: none */
     int64_t max_frames, n_frames;
     int *chunk;
 };
@@ -40,7 +45,7 @@ static sf_count_t vio_seek(sf_count_t offset, int whence, void *user) {
 }
 static sf_count_t vio_read(void *bytes, sf_count_t n, void *user) {
     AudioWriter *w = user;
-    ssize_t got = pread(w->fd, bytes, (size_t)n, (off_t)w->offset);
+    ssize_t got = pread(w->fd, bytes, (size_t)n, (off_t)(w->base + w->offset));
     if (got > 0) w->offset += got;
     return got > 0 ? got : 0;
 }
@@ -48,7 +53,8 @@ static sf_count_t vio_write(const void *bytes, sf_count_t n, void *user) {
     AudioWriter *w = user;
     sf_count_t done = 0;
     while (done < n && !w->error) {
-        ssize_t put = pwrite(w->fd, (const char *)bytes + done, (size_t)(n - done), (off_t)w->offset);
+        ssize_t put =
+            pwrite(w->fd, (const char *)bytes + done, (size_t)(n - done), (off_t)(w->base + w->offset));
         if (put < 0 && errno == EINTR) continue;
         if (put <= 0) {
             w->error = put < 0 ? errno : ENOSPC;
@@ -124,14 +130,66 @@ static Status open_temporary(AudioWriter *w) {
     return BS_OK;
 }
 
+/* What must be in the file before the sound. */
+static Status markers_before(AudioWriter *w) {
+    Status st = BS_OK;
+    ByteWriter tag;
+    bytes_init(&tag, 1 << 24);
+    if (w->format == SF_FORMAT_MPEG) {
+        TRY(markers_id3(w->markers, w->rate_hz, &tag));
+        if (pwrite(w->fd, tag.bytes, tag.n_bytes, 0) != (ssize_t)tag.n_bytes) {
+            w->error = errno ? errno : ENOSPC;
+            st = fail(BS_IO, "%s: cannot be written: %s; nothing was kept", w->path, strerror(w->error));
+        }
+        w->base = (int64_t)tag.n_bytes;
+    }
+out:
+    bytes_drop(&tag);
+    return st;
+}
+
+static Status markers_reserve(AudioWriter *w) {
+    Status st = BS_OK;
+    char *filler = NULL;
+    TRY(markers_filler(w->markers, w->rate_hz, &filler));
+    if (sf_set_string(w->file, SF_STR_COMMENT, filler))
+        st = fail(BS_UNSUPPORTED, "%s: takes no markers: %s", w->path, sf_strerror(w->file));
+out:
+    free(filler);
+    return st;
+}
+
+static Status markers_after(AudioWriter *w) {
+    if (!w->markers) return BS_OK;
+    switch (w->format) {
+    case SF_FORMAT_WAV:
+        return markers_to_wav(w->fd, w->markers);
+    case SF_FORMAT_FLAC:
+        return markers_to_flac(w->fd, w->markers, w->rate_hz);
+    case SF_FORMAT_OGG:
+        return markers_to_ogg(w->fd, w->markers, w->rate_hz);
+    default:
+        return BS_OK;
+    }
+}
+
 Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels,
                     int32_t bits) {
+    return audio_create_marked(out, path, sample_rate_hz, n_channels, bits, NULL);
+}
+
+Status audio_create_marked(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels,
+                           int32_t bits, const AudioMarkers *markers) {
     Status st = BS_OK;
+    BS_ASSERT(!markers || markers->n <= AUDIO_MAX_MARKERS);
     AudioWriter *w = calloc(1, sizeof *w);
     if (!w) return fail(BS_NOMEM, "%s: out of memory", path);
     w->fd = -1;
     w->n_channels = n_channels;
+    w->rate_hz = sample_rate_hz;
     w->max_frames = INT64_MAX;
+    w->noise = rng_at(0, 0);
+    w->markers = markers && markers->n ? markers : NULL;
     SF_INFO info = {.samplerate = sample_rate_hz, .channels = n_channels};
     if (strlen(path) >= sizeof w->path) {
         st = fail(BS_TOO_BIG, "%.60s...: the path is too long", path);
@@ -139,14 +197,17 @@ Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz,
     }
     memcpy(w->path, path, strlen(path) + 1);
     TRY(choose_format(path, bits, &info, &w->bits));
-    if ((info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_WAV)
-        w->max_frames = (UINT32_MAX - 4096) / (n_channels * (bits / 8));
+    w->format = info.format & SF_FORMAT_TYPEMASK;
+    if (w->format == SF_FORMAT_WAV)
+        w->max_frames = (UINT32_MAX - 4096 - (w->markers ? (int64_t)markers_wav_bytes(w->markers) : 0)) /
+                        (n_channels * (bits / 8));
     w->chunk = malloc(sizeof *w->chunk * CHUNK_FRAMES * (size_t)n_channels);
     if (!w->chunk) {
         st = fail(BS_NOMEM, "%s: out of memory", path);
         goto out;
     }
     TRY(open_temporary(w));
+    if (w->markers) TRY(markers_before(w));
     SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
     w->file = sf_open_virtual(&io, SFM_WRITE, &info, w);
     if (!w->file) {
@@ -156,11 +217,12 @@ Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz,
         goto out;
     }
     double quality = 0.7, compression = 0.15;
-    if ((info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG)
+    if (w->format == SF_FORMAT_OGG)
         sf_command(w->file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof quality);
-    if ((info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG)
+    if (w->format == SF_FORMAT_MPEG)
         sf_command(w->file, SFC_SET_COMPRESSION_LEVEL, &compression, sizeof compression);
     sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); /* it holds the time of day */
+    if (w->markers && (w->format == SF_FORMAT_FLAC || w->format == SF_FORMAT_OGG)) TRY(markers_reserve(w));
     *out = w;
     w = NULL;
 out:
@@ -168,13 +230,21 @@ out:
     return st;
 }
 
-/* Rounds to the grid of the file; what was decoded from as many bits comes out unchanged. */
-static void to_integers(const float *in, int64_t n, int32_t bits, int *out) {
-    const float scale = bits == 16 ? 32768.0f : 8388608.0f;
+void audio_set_dither(AudioWriter *w) { w->dither = w->bits == 16; }
+
+/* Rounds to the grid of the file; what was decoded from as many bits comes out unchanged. The noise is the
+ * difference of two uniform draws, from one random number. */
+static void to_integers(AudioWriter *w, const float *in, int64_t n, int *out) {
+    const float scale = w->bits == 16 ? 32768.0f : 8388608.0f;
     const float top = scale - 1;
-    const int shift = 32 - bits;
+    const int shift = 32 - w->bits;
     for (int64_t i = 0; i < n; i++) {
-        float v = rintf(in[i] * scale);
+        const float exact = in[i] * scale;
+        float v = rintf(exact);
+        if (w->dither && v != exact) {
+            const uint64_t u = rng_u64(&w->noise);
+            v = rintf(exact + ((float)(u >> 40) - (float)(u & 0xffffff)) * 0x1p-24f);
+        }
         if (!(v < top)) v = top; /* and not a number */
         if (v < -scale) v = -scale;
         out[i] = (int)((unsigned)(int)v << shift);
@@ -188,7 +258,7 @@ Status audio_write(AudioWriter *w, const float *samples, int64_t n_samples) {
         int64_t n = n_samples - at < CHUNK_FRAMES ? n_samples - at : CHUNK_FRAMES;
         sf_count_t put;
         if (w->bits) {
-            to_integers(samples + at * w->n_channels, n * w->n_channels, w->bits, w->chunk);
+            to_integers(w, samples + at * w->n_channels, n * w->n_channels, w->chunk);
             put = sf_writef_int(w->file, w->chunk, n);
         } else {
             put = sf_writef_float(w->file, samples + at * w->n_channels, n);
@@ -222,8 +292,15 @@ Status audio_finish(AudioWriter *w) {
     Status st = BS_OK;
     int closed = sf_close(w->file);
     w->file = NULL;
+    if (!w->error && !closed) {
+        errno = 0;
+        st = markers_after(w);
+        if (st == BS_IO) w->error = errno ? errno : ENOSPC;
+    }
     if (!w->error && fsync(w->fd)) w->error = errno;
-    if (w->error) {
+    if (st != BS_OK && !w->error) {
+        fail_in(st, "%s", w->path);
+    } else if (w->error) {
         st = fail(BS_IO, "%s: writing failed: %s; nothing was kept", w->path, why(w->error));
     } else if (closed) {
         st = fail(BS_IO, "%s: writing failed: %s; nothing was kept", w->path, sf_error_number(closed));

@@ -335,6 +335,111 @@ static void a_full_disk_leaves_nothing_behind(void **state) {
     free(x);
 }
 
+static void make_markers(AudioMarkers *markers, int32_t n, int64_t n_samples) {
+    *markers = (AudioMarkers){.list = calloc((size_t)n, sizeof *markers->list), .n = n, .n_samples = n_samples};
+    for (int32_t i = 0; i < n; i++) {
+        markers->list[i].sample = n_samples * i / n;
+        snprintf(markers->list[i].label, AUDIO_LABEL_BYTES, "%d raw%.*s", i + 1, i % 7, " 1:02.345");
+    }
+}
+
+/* The samples must be those of the same file without markers. */
+static void markers_are_in_the_file_and_the_sound_is_untouched(void **state) {
+    (void)state;
+    static const char *const names[] = {"m.wav", "m24.wav", "m.flac", "m.ogg", "m.mp3"};
+    static const char *const plains[] = {"p.wav", "p24.wav", "p.flac", "p.ogg", "p.mp3"};
+    static const int32_t counts[] = {1, 5, 300};
+    const int64_t n = 44101; /* with 24 bits and one channel the last chunk is padded */
+    float *x = make_noise(n, 1, 16, 3), *y = malloc(sizeof *y * (size_t)n), *z = malloc(sizeof *z * (size_t)n);
+    for (int k = 0; k < 5; k++)
+        for (int c = 0; c < 3; c++) {
+            AudioWriter *w;
+            AudioMarkers markers, back;
+            int64_t got;
+            make_markers(&markers, counts[c], n);
+            const int32_t bits = k == 1 ? 24 : 16;
+            const char *path = in_folder(names[k]), *plain = in_folder(plains[k]);
+            assert_int_equal(audio_save(plain, x, n, 1, 44100, bits), BS_OK);
+            assert_int_equal(audio_create_marked(&w, path, 44100, 1, bits, &markers), BS_OK);
+            assert_int_equal(audio_write(w, x, n), BS_OK);
+            assert_int_equal(audio_finish(w), BS_OK);
+            AudioReader *r = open_one(path);
+            assert_int_equal(audio_info(r).n_samples, n);
+            assert_int_equal(audio_read_at(r, 0, n, y, &got), BS_OK);
+            assert_int_equal(audio_markers(r, &back), BS_OK);
+            audio_close(r);
+            r = open_one(plain);
+            assert_int_equal(audio_read_at(r, 0, n, z, &got), BS_OK);
+            audio_close(r);
+            assert_memory_equal(y, z, sizeof *y * (size_t)n);
+            if (k < 2) {
+                assert_int_equal(back.n, counts[c]);
+                for (int32_t i = 0; i < back.n; i++) {
+                    assert_int_equal(back.list[i].sample, markers.list[i].sample);
+                    assert_string_equal(back.list[i].label, markers.list[i].label);
+                }
+            }
+            void *bytes;
+            size_t n_bytes;
+            assert_int_equal(file_read(path, 1 << 24, &bytes, &n_bytes), BS_OK);
+            for (int32_t i = 0; i < counts[c] && i < 255; i++)
+                assert_non_null(memmem(bytes, n_bytes, markers.list[i].label, strlen(markers.list[i].label)));
+            if (k == 2 || k == 3) {
+                assert_null(memmem(bytes, n_bytes, "COMMENT", 7));
+                assert_null(memmem(bytes, n_bytes, "comment", 7));
+            }
+            free(bytes);
+            free(back.list);
+            free(markers.list);
+        }
+    free(x);
+    free(y);
+    free(z);
+}
+
+static void dither_takes_the_distortion_out_of_what_does_not_fit(void **state) {
+    (void)state;
+    const int64_t n = 200000;
+    float *x = malloc(sizeof *x * (size_t)n), *y = malloc(sizeof *y * (size_t)n);
+    for (int64_t i = 0; i < n; i++) x[i] = i < n / 2 ? (float)(i % 100) / 32768 : 0.3f / 32768; /* fits; does not */
+    const char *path = in_folder("dither.wav");
+    AudioWriter *w;
+    int64_t got;
+    assert_int_equal(audio_create(&w, path, 44100, 1, 16), BS_OK);
+    audio_set_dither(w);
+    assert_int_equal(audio_write(w, x, n), BS_OK);
+    assert_int_equal(audio_finish(w), BS_OK);
+    AudioReader *r = open_one(path);
+    assert_int_equal(audio_read_at(r, 0, n, y, &got), BS_OK);
+    audio_close(r);
+    double mean = 0, square = 0;
+    for (int64_t i = 0; i < n / 2; i++) assert_true(y[i] == x[i]);
+    for (int64_t i = n / 2; i < n; i++) {
+        double e = (double)(y[i] - x[i]) * 32768;
+        mean += e / (double)(n / 2);
+        square += e * e / (double)(n / 2);
+    }
+    assert_true(fabs(mean) < 0.01); /* without dither it is -0.3 */
+    assert_true(fabs(square - 0.25) < 0.01); /* 1/12 of rounding + 2/12 of noise */
+    free(x);
+    free(y);
+}
+
+static void loudness_in_pieces_is_loudness_at_once(void **state) {
+    (void)state;
+    float *x = make_noise(96000, 2, 16, 8);
+    Loudness whole, pieces;
+    LoudnessMeter *meter;
+    assert_int_equal(loudness_measure(x, 96000, 2, 48000, &whole), BS_OK);
+    assert_int_equal(loudness_open(&meter, 2, 48000), BS_OK);
+    for (int64_t at = 0; at < 96000; at += 777)
+        assert_int_equal(loudness_add(meter, x + 2 * at, at + 777 < 96000 ? 777 : 96000 - at), BS_OK);
+    pieces = loudness_close(meter);
+    assert_true(fabs(whole.integrated_lufs - pieces.integrated_lufs) < 1e-9);
+    assert_true(whole.true_peak_db == pieces.true_peak_db);
+    free(x);
+}
+
 static void an_existing_song_survives_a_failed_write(void **state) {
     (void)state;
     const char *path = in_folder("keep.wav");
@@ -377,6 +482,9 @@ int main(void) {
         cmocka_unit_test(a_song_is_written_whole_or_not_at_all),
         cmocka_unit_test(a_full_disk_leaves_nothing_behind),
         cmocka_unit_test(an_existing_song_survives_a_failed_write),
+        cmocka_unit_test(markers_are_in_the_file_and_the_sound_is_untouched),
+        cmocka_unit_test(dither_takes_the_distortion_out_of_what_does_not_fit),
+        cmocka_unit_test(loudness_in_pieces_is_loudness_at_once),
         cmocka_unit_test(a_full_scale_sine_at_1_khz_measures_minus_3_lufs),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
