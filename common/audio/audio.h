@@ -43,13 +43,10 @@ typedef struct AudioMarkers {
     int32_t n;
     int64_t n_samples; /* length of the file they are in */
 } AudioMarkers;
-/* The cue points of a recording's WAV files, on its timeline; unnamed ones have "" as label. No other format's
- * markers are read. *out is owned: free out->list. */
-Status audio_markers(AudioReader *reader, AudioMarkers *out);
 
 /* Writes to a temporary name beside `path` and renames on finish: whole or not there. The format follows
- * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. The same samples and
- * markers give the same bytes (but for the serial number of an OGG). */
+ * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. The same samples
+ * and markers give the same bytes (but for the serial number of an OGG). */
 typedef struct AudioWriter AudioWriter;
 Status audio_create(AudioWriter **out, const char *path, int32_t sample_rate_hz, int32_t n_channels,
                     int32_t bits);

@@ -11,8 +11,8 @@ static Status into_meter(void *to, const float *samples, int64_t n_samples) {
     return loudness_add(to, samples, n_samples);
 }
 
-Status mix_loudness(MixPlan *plan, const Edit *edit, AudioReader *reader, double target_lufs, MixLoudness *did,
-                    void (*progress)(void *context, double share), void *context) {
+Status mix_loudness(MixPlan *plan, const Edit *edit, AudioReader *reader, double target_lufs,
+                    MixLoudness *did, void (*progress)(void *context, double share), void *context) {
     Status st = BS_OK;
     LoudnessMeter *meter = NULL;
     plan->gain = 1;

@@ -39,15 +39,15 @@ void mix_plan_drop(MixPlan *plan);
 void mix_plan_limit(MixPlan *plan, int64_t max_samples);
 
 /* One gain for the whole song, so that it has `target_lufs` (EBU R128) and its true peak stays under
- * MIX_PEAK_DB: the smaller of the two gains is taken. Renders once to measure. A song of silence is left alone.
- * *did says what was chosen; before and after are loudness and peak of the song. */
+ * MIX_PEAK_DB: the smaller of the two gains is taken. Renders once to measure. A song of silence is left
+ * alone. *did says what was chosen; before and after are loudness and peak of the song. */
 #define MIX_PEAK_DB (-1.0)
 typedef struct MixLoudness {
     double before_lufs, before_peak_db, gain_db, after_lufs, after_peak_db;
     bool held_by_peak, silent;
 } MixLoudness;
-Status mix_loudness(MixPlan *plan, const Edit *edit, AudioReader *reader, double target_lufs, MixLoudness *did,
-                    void (*progress)(void *context, double share), void *context);
+Status mix_loudness(MixPlan *plan, const Edit *edit, AudioReader *reader, double target_lufs,
+                    MixLoudness *did, void (*progress)(void *context, double share), void *context);
 /* One line of it for people, without a line end. */
 enum { MIX_LOUDNESS_TEXT = 160 };
 const char *mix_loudness_text(const MixLoudness *did, double target_lufs, char text[MIX_LOUDNESS_TEXT]);

@@ -23,8 +23,8 @@ enum { CHUNK_FRAMES = 4096 };
 
 struct AudioWriter {
     char path[PATH_BYTES], temporary[PATH_BYTES + 32];
-    bool named;    /* `temporary` is there */
-    int fd, error; /* errno of the first failed call, 0 while all is well */
+    bool named;                /* `temporary` is there */
+    int fd, error;             /* errno of the first failed call, 0 while all is well */
     int64_t base, offset, end; /* libsndfile's file begins at byte `base` of ours, behind a tag */
     SNDFILE *file;
     int32_t format, rate_hz, n_channels, bits; /* 0 bits: floats go to the encoder as they are */

@@ -350,6 +350,95 @@ static void a_plan_can_be_held_to_a_length(void **state) {
     assert_int_equal(plan.n_samples, 1000); /* never into a segment */
 }
 
+/* Loudness of the whole song after one gain; what is asked is reached, or the peak says why not. */
+static void loudness_is_one_gain_that_keeps_the_peak(void **state) {
+    (void)state;
+    static const struct {
+        float level;
+        double target;
+        bool held;
+    } cases[] = {{0.1f, -23, false}, {0.9f, -23, false}, {0.1f, -1.5, true}, {1.4f, -0.5, true}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        Mix m = a_band(22050, 16, 2, 1);
+        for (int64_t i = 0; i < m.n_raw * 2; i++) m.raw[i] *= cases[k].level * 2;
+        cut(&m, 22050, 22050 * 5, FADE_SHORT);
+        cut(&m, 22050 * 8, 22050 * 14, FADE_SHORT);
+        render(&m);
+        char raw[PATH_BYTES], song[PATH_BYTES], text[MIX_LOUDNESS_TEXT];
+        const char *path = raw;
+        AudioReader *r;
+        AudioWriter *w;
+        MixLoudness did;
+        Loudness after;
+        assert_int_equal(path_join(raw, folder, "raw.wav"), BS_OK);
+        assert_int_equal(path_join(song, folder, "loud.wav"), BS_OK);
+        assert_int_equal(audio_open(&r, &path, 1), BS_OK);
+        assert_int_equal(mix_loudness(&m.plan, &m.edit, r, cases[k].target, &did, NULL, NULL), BS_OK);
+        assert_int_equal(did.held_by_peak, cases[k].held);
+        assert_non_null(
+            strstr(mix_loudness_text(&did, cases[k].target, text), cases[k].held ? "over" : "peak"));
+        assert_int_equal(audio_create(&w, song, RATE, 2, 32), BS_OK);
+        assert_int_equal(mix_render(&m.plan, &m.edit, r, w, NULL, NULL), BS_OK);
+        assert_int_equal(audio_finish(w), BS_OK);
+        audio_close(r);
+        path = song;
+        float *loud = malloc(sizeof *loud * 2 * (size_t)m.n_out);
+        int64_t got;
+        assert_int_equal(audio_open(&r, &path, 1), BS_OK);
+        assert_int_equal(audio_read_at(r, 0, m.n_out, loud, &got), BS_OK);
+        assert_int_equal(got, m.n_out);
+        audio_close(r);
+        for (int64_t i = 0; i < 2 * m.n_out; i++) /* one gain, everywhere */
+            assert_true(fabs(loud[i] - (double)m.out[i] * m.plan.gain) < 1e-6);
+        assert_int_equal(loudness_measure(loud, m.n_out, 2, RATE, &after), BS_OK);
+        assert_true(after.true_peak_db <= MIX_PEAK_DB);
+        assert_true(fabs(after.integrated_lufs - did.after_lufs) < 0.05);
+        if (cases[k].held)
+            assert_true(after.true_peak_db > MIX_PEAK_DB - 0.1 && after.integrated_lufs < cases[k].target);
+        else
+            assert_true(fabs(after.integrated_lufs - cases[k].target) < 0.1);
+        free(loud);
+        mix_drop(&m);
+    }
+}
+
+static void silence_has_no_loudness_to_change(void **state) {
+    (void)state;
+    Mix m = {.n_raw = RATE * 4, .wide = 1};
+    m.raw = calloc((size_t)m.n_raw, sizeof *m.raw);
+    cut(&m, 0, RATE, FADE_SHORT);
+    cut(&m, RATE * 2, RATE * 3, FADE_SHORT);
+    render(&m);
+    char raw[PATH_BYTES], text[MIX_LOUDNESS_TEXT];
+    const char *path = raw;
+    AudioReader *r;
+    MixLoudness did;
+    assert_int_equal(path_join(raw, folder, "raw.wav"), BS_OK);
+    assert_int_equal(audio_open(&r, &path, 1), BS_OK);
+    assert_int_equal(mix_loudness(&m.plan, &m.edit, r, -14, &did, NULL, NULL), BS_OK);
+    audio_close(r);
+    assert_true(did.silent && m.plan.gain == 1);
+    assert_non_null(strstr(mix_loudness_text(&did, -14, text), "left as it is"));
+    for (int64_t i = 0; i < m.n_out; i++) assert_true(m.out[i] == 0);
+    mix_drop(&m);
+}
+
+static void each_segment_has_a_marker_where_it_begins(void **state) {
+    (void)state;
+    Mix m = a_band(22050, 16, 1, 1);
+    cut(&m, 22050 * 2, 22050 * 5, FADE_SHORT);
+    cut(&m, 22050 * 8, 22050 * 14, FADE_SHORT);
+    render(&m);
+    AudioMarkers markers;
+    assert_int_equal(mix_markers(&m.plan, &m.edit, &markers), BS_OK);
+    assert_int_equal(markers.n, 2);
+    assert_int_equal(markers.list[0].sample, m.plan.lead_in_samples);
+    assert_int_equal(markers.list[1].sample, m.plan.seams[0].out_sample);
+    assert_string_equal(markers.list[1].label, "2 raw 0:04.000");
+    free(markers.list);
+    mix_drop(&m);
+}
+
 static void an_edit_of_another_recording_is_refused(void **state) {
     (void)state;
     char raw[PATH_BYTES];
@@ -386,6 +475,9 @@ int main(void) {
         cmocka_unit_test(seams_at_the_very_ends_of_the_recording_are_rendered),
         cmocka_unit_test(a_last_chord_rings_out_and_a_new_attack_is_not_heard),
         cmocka_unit_test(a_plan_can_be_held_to_a_length),
+        cmocka_unit_test(loudness_is_one_gain_that_keeps_the_peak),
+        cmocka_unit_test(silence_has_no_loudness_to_change),
+        cmocka_unit_test(each_segment_has_a_marker_where_it_begins),
         cmocka_unit_test(an_edit_of_another_recording_is_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
