@@ -54,6 +54,7 @@ BENCH_C := $(sort $(wildcard tests/bench/bench_*.c))
 BENCHES := $(BENCH_C:tests/bench/%.c=$(O)/bench/%)
 FUZZ_C  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(O)/fuzz/%)
+TRAIN_C := $(sort $(wildcard tests/train/train_*.c))
 needs    = $(shell sed -n '1s,^// needs: *,,p' $(1))
 
 .PHONY: all
@@ -91,6 +92,8 @@ $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(eval $(call link_rule,$(c
 $(foreach t,$(TESTS_C),$(eval $(call link_rule,$(t:tests/unit/%.c=$(O)/tests/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),,cmocka)))
 $(foreach t,$(BENCH_C),$(eval $(call link_rule,$(t:tests/bench/%.c=$(O)/bench/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),,)))
 $(foreach t,$(FUZZ_C),$(eval $(call link_rule,$(t:tests/fuzz/%.c=$(O)/fuzz/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),-fsanitize=fuzzer,)))
+
+$(foreach t,$(TRAIN_C),$(eval $(call link_rule,$(t:tests/train/%.c=$(O)/train/%),$(O)/obj/$(t:.c=.o),$(call needs,$(t)),,)))
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
 
@@ -136,6 +139,10 @@ fuzzers: $(FUZZERS)
 
 bench: all $(BENCHES) ## the numbers, each checked before it is timed
 	@for b in $(BENCHES); do echo "# $$b"; $$b || exit 1; done
+
+.PHONY: train-flaw
+train-flaw: $(O)/train/train_flaw ## refit the flaw model to what the simulator plays now (about 15 minutes)
+	@nice -n 10 $< -r $(O)/train/flaw_rows.bin -o featurizer/dsp/flaw_weights.inc
 
 fmt: ## clang-format on every C file
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -21,10 +21,11 @@ typedef struct Session {
     AudioReader *reader;
     AudioInfo info;
     int32_t n_clip;
-    uint16_t *clipped; /* [n_clip] samples at full scale per CLIP_HOP frames */
+    uint16_t *clipped; /* [n_clip] samples at full scale or in flat tops per CLIP_HOP frames */
     float *mono;
     int64_t n_mono;
     Arena mem;
+    FlawRows *flaw_rows;
     FeaturizeProgress progress;
     void *context;
 } Session;
@@ -35,13 +36,23 @@ static void report(const Session *s, double share) {
 
 /* ---- the original samples ---------------------------------------------------------------------- */
 
+/* Counts the steps for which a channel has stood still, up there: a converter or a limiter cut the top off.
+ */
+static bool in_flat_top(float before, float now, uint8_t *still) {
+    bool flat = fabsf(now - before) < 2.0F / 32768 && fabsf(now) > 0.2F;
+    *still = flat ? (uint8_t)(*still < 8 ? *still + 1 : 8) : 0;
+    return *still >= 3;
+}
+
 static Status scan(Session *s) {
     Status st = BS_OK;
     int32_t channels = s->info.n_channels;
     float *block = malloc(sizeof(float) * BLOCK * (size_t)channels);
+    float *before = arena_alloc(&s->mem, sizeof(float) * (size_t)channels);
+    uint8_t *still = arena_alloc(&s->mem, (size_t)channels);
     s->n_clip = (int32_t)(s->info.n_samples / CLIP_HOP + 1);
     s->clipped = arena_alloc(&s->mem, sizeof(uint16_t) * (size_t)s->n_clip);
-    if (!block || !s->clipped) {
+    if (!block || !s->clipped || !before || !still) {
         st = fail(BS_NOMEM, "%s: out of memory", s->paths[0]);
         goto out;
     }
@@ -52,7 +63,7 @@ static Status scan(Session *s) {
             goto out;
         }
         for (int64_t i = 0; i < n; i++) {
-            float top = 0;
+            bool cut = false;
             for (int32_t c = 0; c < channels; c++) {
                 float v = block[i * channels + c];
                 if (!(v - v == 0)) {
@@ -60,9 +71,10 @@ static Status scan(Session *s) {
                               (long long)(at + i));
                     goto out;
                 }
-                top = fabsf(v) > top ? fabsf(v) : top;
+                cut |= fabsf(v) >= 0.999F || in_flat_top(before[c], v, &still[c]);
+                before[c] = v;
             }
-            s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + (top >= 0.999F));
+            s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + cut);
         }
     }
 out:
@@ -143,6 +155,8 @@ static void hear_beat(Heard *u, const Stretch *x, const Hearing *h) {
     for (int32_t i = 0; i < n; i++) v[i] = (float)around[i];
     double usual = n ? median_of(v, n) : length;
     double off = (t->time_s[k] - even_time(t, k)) / usual;
+    u->bar = x->bar;
+    u->phase = x->phase;
     u->timing = (float)(off > 0.5 ? 0.5 : off < -0.5 ? -0.5 : off);
     u->rush = (float)fabs(log(length / usual));
     if (x->slot < 0) return;
@@ -194,6 +208,34 @@ static void write_takes(Song *song, const Hearing *h) {
     }
 }
 
+/* What of a take's units is told against the take itself: its level, its spectrum, its bands; whether it
+ * broke off before the form's end. */
+static Status level_take(Session *s, const Hearing *h, int32_t t, const Stretches *cut, Heard *heard) {
+    float *levels = arena_alloc(&s->mem, sizeof(float) * (size_t)cut->n);
+    int32_t *own = arena_alloc(&s->mem, sizeof(int32_t) * (size_t)cut->n), n = 0, n_beats = 0, last_slot = -1;
+    if (!levels || !own) return fail(BS_NOMEM, "featurize: out of memory");
+    for (int32_t u = 0; u < cut->n; u++) {
+        if (cut->list[u].take != t || cut->list[u].kind == UNIT_TAIL) continue;
+        levels[n++] = heard[u].m.level_db;
+        if (cut->list[u].beat < 0) continue;
+        own[n_beats++] = u;
+        last_slot = cut->list[u].slot;
+    }
+    float middle = median_of(levels, n), mel[MEASURE_MEL] = {0};
+    for (int32_t i = 0; i < n_beats; i++)
+        for (int32_t g = 0; g < MEASURE_MEL; g++) mel[g] += heard[own[i]].m.mel[g] / (float)n_beats;
+    for (int32_t u = 0; u < cut->n; u++)
+        if (cut->list[u].take == t) heard[u].level_db = heard[u].m.level_db - middle;
+    for (int32_t i = 0; i < n_beats; i++) {
+        Heard *x = &heard[own[i]];
+        for (int32_t g = 0; g < MEASURE_MEL; g++) x->take_mel[g] = x->m.mel[g] - mel[g];
+        x->from_start = (float)i;
+        x->to_end = (float)(n_beats - 1 - i);
+        x->broken = last_slot != h->form.n_slots - 1;
+    }
+    return deviation_scale(heard, own, n_beats, &s->mem);
+}
+
 static Status write_song(Session *s, const Hearing *h, const char *const *names, int32_t n_paths,
                          Song **out) {
     Status st = BS_OK;
@@ -211,8 +253,7 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
 
     Heard *heard = arena_alloc(&s->mem, sizeof(Heard) * (size_t)cut.n);
     UnitExtras *extras = arena_alloc(&s->mem, sizeof(UnitExtras) * (size_t)cut.n);
-    float *levels = arena_alloc(&s->mem, sizeof(float) * (size_t)cut.n);
-    if (!heard || !extras || !levels) return fail(BS_NOMEM, "featurize: out of memory");
+    if (!heard || !extras) return fail(BS_NOMEM, "featurize: out of memory");
     double rate = s->info.sample_rate_hz;
     for (int32_t u = 0; u < cut.n; u++) { /* samples, kept in order whatever rounding does */
         int64_t at = llround(cut.list[u].start_s * rate), least = u ? song->units[u - 1].start_sample + 1 : 0;
@@ -226,20 +267,17 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
         measure_span(&h->frames, start_s, end_s, &heard[u].m);
         write_unit(&song->units[u], x, h, &heard[u].m);
         heard[u].take = x->take;
-        heard[u].place = heard[u].music_place = -1;
-        if (x->beat >= 0) hear_beat(&heard[u], x, h);
+        heard[u].place = heard[u].music_place = heard[u].bar = -1;
+        heard[u].clipped = clipped_share(s, song->units[u].start_sample, song_unit_end(song, u));
+        if (x->beat >= 0) {
+            detail_span(&h->frames, start_s, end_s, &heard[u].d);
+            hear_beat(&heard[u], x, h);
+        }
         doubt(&extras[u], &song->units[u], x, h, start_s, end_s);
-        extras[u].clipped = clipped_share(s, song->units[u].start_sample, song_unit_end(song, u));
+        extras[u].clipped = heard[u].clipped;
     }
-    for (int32_t t = 0; t < h->n_takes; t++) {
-        int32_t n = 0;
-        for (int32_t u = 0; u < cut.n; u++)
-            if (cut.list[u].take == t && cut.list[u].kind != UNIT_TAIL) levels[n++] = heard[u].m.level_db;
-        float middle = median_of(levels, n);
-        for (int32_t u = 0; u < cut.n; u++)
-            if (cut.list[u].take == t) heard[u].level_db = heard[u].m.level_db - middle;
-    }
-    TRY(flaws_find(heard, cut.n, h->form.n_slots * h->meter + 1, &s->mem));
+    for (int32_t t = 0; t < h->n_takes; t++) TRY(level_take(s, h, t, &cut, heard));
+    TRY(flaws_find(heard, cut.n, h->form.n_slots * h->meter + 1, &s->mem, s->flaw_rows));
     for (int32_t u = 0; u < cut.n; u++) song->units[u].flaw = heard[u].flaw;
     write_takes(song, h);
     TRY(columns_fill(song, heard, extras));
@@ -261,7 +299,10 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
                        const FeaturizeOptions *options, FeaturizeProgress progress, void *context,
                        Song **out) {
     Status st = BS_OK;
-    Session s = {.paths = paths, .progress = progress, .context = context};
+    Session s = {.paths = paths,
+                 .progress = progress,
+                 .context = context,
+                 .flaw_rows = options ? options->flaw_rows : NULL};
     Song *song = NULL;
     Hearing *h = NULL;
     *out = NULL;

@@ -5,10 +5,11 @@
  * thread; make several calls from several threads for several recordings. */
 #include "common/song/song.h"
 
-enum { FEATURIZER_VERSION = 1 };
+enum { FEATURIZER_VERSION = 2 };
 
 typedef struct FeaturizeOptions {
-    int meter; /* 0: decide; 3 or 4: given */
+    int meter;                  /* 0: decide; 3 or 4: given */
+    struct FlawRows *flaw_rows; /* out, may be NULL: what the flaw model reads, for training it */
 } FeaturizeOptions;
 
 typedef void (*FeaturizeProgress)(void *context, double share);

@@ -9,7 +9,7 @@
 
 #include "featurizer/dsp/stft.h"
 
-enum { WIDE_FFT = 4096, MAX_PEAKS = 64 };
+enum { WIDE_FFT = 4096, MAX_PEAKS = 64, LOWEST_PITCH = 24 };
 
 typedef struct Peak {
     float pitch, magnitude; /* semitones above C0 */
@@ -37,10 +37,12 @@ static int32_t peaks_of(const float *power, Peak *peaks) {
     return n;
 }
 
-static void add_peak(const Peak *p, float tuning, float *chroma) {
+static void add_peak(const Peak *p, float tuning, float *chroma, float *pitches) {
     double pitch = p->pitch - tuning, near = floor(pitch + 0.5), off = pitch - near;
     int32_t class = (int32_t)fmod(near, 12);
     double in = cos(M_PI * off);
+    int32_t semitone = (int32_t)near - LOWEST_PITCH;
+    if (semitone >= 0 && semitone < PITCHES) pitches[semitone] += (float)(p->magnitude * in * in);
     /* lower partials carry the harmony */
     double weight = p->pitch > 60 ? exp2(-(p->pitch - 60) / 18) : 1;
     chroma[class] += (float)(p->magnitude * weight * in * in);
@@ -90,7 +92,8 @@ Status chroma_measure(Frames *f, Arena *mem) {
     f->tuning = x != 0 || y != 0 ? (float)(atan2(y, x) / (2 * M_PI)) : 0;
     for (int32_t k = 0; k < f->n_wide; k++)
         for (int32_t i = 0; i < n_peaks[k]; i++)
-            add_peak(&peaks[(size_t)k * MAX_PEAKS + i], f->tuning, f->chroma + (size_t)k * CHROMA);
+            add_peak(&peaks[(size_t)k * MAX_PEAKS + i], f->tuning, f->chroma + (size_t)k * CHROMA,
+                     f->pitch + (size_t)k * PITCHES);
 out:
     stft_close(stft);
     return st;

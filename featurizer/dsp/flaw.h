@@ -1,21 +1,25 @@
 #pragma once
-/* Flaws: how far each unit is from what the other takes play in its place. */
-#include "featurizer/dsp/measure.h"
+/* Flaws: how likely and how bad something is wrong in each beat, from what should sound like it.
+ *
+ * The likelihood is the expected severity, learnt from simulated sessions (tests/train/train_flaw.c) and
+ * calibrated: beats that say 0.3 have a mean severity of 0.3, whether their song has one take or six. */
+#include "featurizer/dsp/deviation.h"
 
-typedef struct Heard {
-    Measure m;
-    int32_t take;        /* -1 outside takes */
-    int32_t place;       /* slot * meter + phase, -1 where there is no slot */
-    int32_t music_place; /* the same music's place: equal for repeats of a section, -1 = none */
-    float level_db;      /* against the take's median */
-    float timing;        /* deviation of the beat from the smoothed grid, share of a beat, signed */
-    float rush;          /* |ln| of this beat's length against its neighbours' median */
+enum {
+    FLAW_GROUPS = 3,
+    FLAW_EXTRAS = 14,
+    FLAW_INPUTS = 3 * FLAW_GROUPS * RESPECTS + FLAW_EXTRAS,
+    FLAW_VIEWS = 4
+};
 
-    float deviation[4];   /* out: chroma, onsets, level, timing, in robust deviations */
-    float flaw;           /* out: likelihood 0..1 */
-    float rank;           /* out: of the slot's takes, 0 best .. 1 worst; 0.5 alone */
-    int32_t alternatives; /* out: other takes that play the slot */
-} Heard;
+/* What the model reads, for training it: the same session seen with all takes, with at most two others, with
+ * one other and with none. */
+typedef struct FlawRows {
+    int32_t n_units;
+    float
+        *rows; /* [FLAW_VIEWS x n_units x FLAW_INPUTS], NaN first where a unit is not judged; owned, free() */
+} FlawRows;
 
-/* Deviations, flaw, rank and alternatives of all units. `n_places` is past the largest place. */
-Status flaws_find(Heard *units, int32_t n, int32_t n_places, Arena *mem);
+/* Deviations, flaw, rank and alternatives of all units. `n_places` is past the largest place. rows may be
+ * NULL. */
+Status flaws_find(Heard *units, int32_t n, int32_t n_places, Arena *mem, FlawRows *rows);

@@ -13,6 +13,7 @@ enum {
     MEL_HOP = 512,
     MEL_BANDS = 128,
     CHROMA = 12,
+    PITCHES = 60, /* semitones from C2 */
 };
 
 #define FRAMES_PER_S ((double)ANALYSIS_HZ / FRAME_HOP)
@@ -29,6 +30,7 @@ typedef struct Frames {
     float *log_mel; /* [n_mel x MEL_BANDS] dB, floor -100 */
     int32_t n_wide;
     float *chroma; /* [n_wide x CHROMA], energy as heard: square root of summed peak power, unscaled */
+    float *pitch;  /* [n_wide x PITCHES] magnitude of the partials by semitone */
     float *vocal;  /* [n_wide] share of energy in prominent partials between 200 and 3500 Hz */
     float tuning;  /* of the recording against A = 440 Hz, in semitones, -0.5..0.5 */
 } Frames;
