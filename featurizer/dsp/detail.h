@@ -5,8 +5,8 @@
 enum { DETAIL_HALVES = 2, DETAIL_CELLS = 12 }; /* cells divide a beat into triplets and sixteenths */
 
 typedef struct Detail {
-    float pitch[DETAIL_HALVES][PITCHES];       /* mean magnitude by semitone; scaled later by deviation_scale */
-    float onset[DETAIL_CELLS][ONSET_BANDS];    /* largest onset strength in the cell */
+    float pitch[DETAIL_HALVES][PITCHES];    /* mean magnitude by semitone; scaled later by deviation_scale */
+    float onset[DETAIL_CELLS][ONSET_BANDS]; /* largest onset strength in the cell */
     float band_db[DETAIL_HALVES][ONSET_BANDS]; /* mean level */
 } Detail;
 

@@ -6,18 +6,18 @@
 typedef struct Heard {
     Measure m;
     Detail d;
-    int32_t take;        /* -1 outside takes */
-    int32_t phase, bar;  /* bar: counted through the session; -1 where there is no beat */
-    int32_t place;       /* slot * meter + phase, unique over tunes, -1 where there is no slot */
-    int32_t music_place; /* the same music's place: equal for repeats of a section, -1 = none */
+    int32_t take;                /* -1 outside takes */
+    int32_t phase, bar;          /* bar: counted through the session; -1 where there is no beat */
+    int32_t place;               /* slot * meter + phase, unique over tunes, -1 where there is no slot */
+    int32_t music_place;         /* the same music's place: equal for repeats of a section, -1 = none */
     float take_mel[MEASURE_MEL]; /* m.mel less the take's mean */
-    float level_db;      /* against the take's median */
-    float timing;        /* deviation of the beat from the smoothed grid, share of a beat, signed */
-    float rush;          /* |ln| of this beat's length against its neighbours' median */
-    float clipped;       /* share of samples at full scale or in flat tops */
-    float to_end;        /* beats until its take ends */
-    float from_start;    /* beats since its take began */
-    uint8_t broken;      /* its take ends before the form does */
+    float level_db;              /* against the take's median */
+    float timing;                /* deviation of the beat from the smoothed grid, share of a beat, signed */
+    float rush;                  /* |ln| of this beat's length against its neighbours' median */
+    float clipped;               /* share of samples at full scale or in flat tops */
+    float to_end;                /* beats until its take ends */
+    float from_start;            /* beats since its take began */
+    uint8_t broken;              /* its take ends before the form does */
 
     float deviation[4];   /* out: chroma, onsets, level, timing, in robust deviations */
     float flaw;           /* out: expected severity 0..1 */
@@ -51,7 +51,8 @@ enum { DEVIATION_REFERENCES = 8 };
 
 /* refs: n >= 1 indices into units, at most DEVIATION_REFERENCES. */
 /* Makes beats of one take comparable with those of another: detail pitches become log(1 + 8 magnitude / mean
- * of the beats' strongest pitches), band levels are taken against their medians. own lists the take's n beats. */
+ * of the beats' strongest pitches), band levels are taken against their medians. own lists the take's n
+ * beats. */
 Status deviation_scale(Heard *units, const int32_t *own, int32_t n, Arena *mem);
 
 void deviation_of(const Heard *units, int32_t u, const int32_t *refs, int32_t n, float out[RESPECTS]);

@@ -7,7 +7,8 @@
 #include "featurizer/dsp/flaw.h"
 #include "featurizer/dsp/flaw_weights.inc"
 
-_Static_assert((int)FLAW_WEIGHTS_INPUTS == (int)FLAW_INPUTS, "flaw_weights.inc is of another model: make train-flaw");
+_Static_assert((int)FLAW_WEIGHTS_INPUTS == (int)FLAW_INPUTS,
+               "flaw_weights.inc is of another model: make train-flaw");
 
 float flaw_model(const float *inputs) {
     float z[FLAW_INPUTS], y = flaw_out_bias;

@@ -1,7 +1,8 @@
 // needs: featurizer
 /* Beats of music that the simulator does not make (elsewhere.h), beside aubio's on the same files.
  *
- *   bench_elsewhere [-n pieces] [-s seed] [-v] [-o folder]     56 pieces in 14 styles, seed 9001; -o keeps them
+ *   bench_elsewhere [-n pieces] [-s seed] [-v] [-o folder]     56 pieces in 14 styles, seed 9001; -o keeps
+ * them
  *
  * Prints `name value unit`; with -v a line a piece on stderr. */
 #include <string.h>
@@ -46,7 +47,8 @@ static Status measure(int32_t number, uint64_t seed, const char *path, Totals *t
         if ((k + p.first_phase) % p.meter == 0) true_downs[n_true_down++] = p.at_s[k];
     }
     double bpm = median_tempo(found, n);
-    Score s = marks_match(found, n, truth, n_true, 0.07, off), d = marks_match(downs, n_down, true_downs, n_true_down, 0.07, NULL);
+    Score s = marks_match(found, n, truth, n_true, 0.07, off),
+          d = marks_match(downs, n_down, true_downs, n_true_down, 0.07, NULL);
     int32_t style = number % ELSEWHERE_STYLES, n_theirs = marks_of_aubio(path, theirs, 4096);
     double their_bpm = n_theirs > 1 ? median_tempo(theirs, n_theirs) : 0;
     Score a = marks_match(theirs, n_theirs < 0 ? 0 : n_theirs, truth, n_true, 0.07, NULL);
@@ -61,8 +63,10 @@ static Status measure(int32_t number, uint64_t seed, const char *path, Totals *t
     t->aubio_octave += !(their_bpm > 0 && fabs(log2(their_bpm / p.bpm)) < 0.2);
     t->meter += song->tunes[0].meter != p.meter;
     if (verbose)
-        fprintf(stderr, "%-14s beat %.3f down %.3f aubio %.3f tempo %.1f/%.1f meter %d/%d takes %d conf %.2f\n", p.style,
-                score_f(s), score_f(d), score_f(a), bpm, p.bpm, song->tunes[0].meter, p.meter, song->n_takes,
+        fprintf(stderr,
+                "%-14s beat %.3f down %.3f aubio %.3f tempo %.1f/%.1f meter %d/%d takes %d conf %.2f\n",
+                p.style, score_f(s), score_f(d), score_f(a), bpm, p.bpm, song->tunes[0].meter, p.meter,
+                song->n_takes,
                 (double)song->features[(size_t)song->takes[0].first_unit * SONG_FEATURES + FEATURE_KIND]);
 out:
     song_free(song);

@@ -23,8 +23,8 @@ static inline int marks_by_time(const void *a, const void *b) {
 }
 
 /* Greedy one-to-one matching; sorts both. off (may be NULL) gets the n hits' found - truth. */
-static inline Score marks_match(double *found, int32_t n_found, double *truth, int32_t n_truth, double within_s,
-                                double *off) {
+static inline Score marks_match(double *found, int32_t n_found, double *truth, int32_t n_truth,
+                                double within_s, double *off) {
     Score s = {0, n_found, n_truth};
     qsort(found, (size_t)n_found, sizeof *found, marks_by_time);
     qsort(truth, (size_t)n_truth, sizeof *truth, marks_by_time);

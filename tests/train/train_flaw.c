@@ -5,9 +5,9 @@
  *
  * Sessions are simulated with seeds of their own (50000 on) and lengths of 40 to 200 s, heard, and every beat
  * becomes four rows: as seen with all takes, with two others, with one other, alone. The target is the true
- * severity, 1 for beats heard where nobody plays the piece. One session in eight is kept out to stop by and to
- * report: AUC of bars and reliability (what was said against what was true), per view. -r keeps the rows in a
- * file, or reads them when it is there. */
+ * severity, 1 for beats heard where nobody plays the piece. One session in eight is kept out to stop by and
+ * to report: AUC of bars and reliability (what was said against what was true), per view. -r keeps the rows
+ * in a file, or reads them when it is there. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,7 +199,8 @@ static void train(Net *best, const Rows *r) {
         if (r->session[k] % KEPT_OUT) order[n++] = k;
     standardise(&net, r);
     for (int i = 0; i < HIDDEN * FLAW_INPUTS; i++) net.w[i] = (float)rng_between(&rng, -0.05, 0.05);
-    for (int i = 0; i < HIDDEN; i++) net.w[HIDDEN * FLAW_INPUTS + HIDDEN + i] = (float)rng_between(&rng, -0.5, 0.5);
+    for (int i = 0; i < HIDDEN; i++)
+        net.w[HIDDEN * FLAW_INPUTS + HIDDEN + i] = (float)rng_between(&rng, -0.5, 0.5);
     net.w[N_WEIGHTS - 1] = -1.5F;
     double lowest = 1e9;
     for (int epoch = 0, since = 0; epoch < EPOCHS && since < PATIENCE; epoch++, since++) {
@@ -277,7 +278,8 @@ static void report(const Net *net, const Rows *r) {
         fprintf(stderr, "%s: AUC of bars %.4f over %lld bars; said/true (beats):", names[v], auc_of(bars, n),
                 (long long)n);
         for (int b = 0; b < 10; b++)
-            if (count[b] > 0) fprintf(stderr, " %.2f/%.2f (%.0f)", said[b] / count[b], truth[b] / count[b], count[b]);
+            if (count[b] > 0)
+                fprintf(stderr, " %.2f/%.2f (%.0f)", said[b] / count[b], truth[b] / count[b], count[b]);
         fprintf(stderr, "\n");
     }
     free(bars);

@@ -24,7 +24,8 @@ typedef struct Stage {
 /* One beat of music number `name` (repeats have equal names), played with a player's freedom. */
 static void play(Heard *u, int name, Rng *r) {
     Rng own = rng_at(17, (uint64_t)name);
-    for (int c = 0; c < CHROMA; c++) u->m.chroma[c] = (float)(rng_f64(&own) < 0.3 ? 1 - 0.1 * rng_f64(r) : 0.1);
+    for (int c = 0; c < CHROMA; c++)
+        u->m.chroma[c] = (float)(rng_f64(&own) < 0.3 ? 1 - 0.1 * rng_f64(r) : 0.1);
     for (int p = 0; p < PITCHES; p++) {
         bool on = rng_f64(&own) < 0.1;
         for (int h = 0; h < DETAIL_HALVES; h++)
@@ -99,7 +100,8 @@ static void wrong_notes_stand_out_however_many_takes_there_are(void **state) {
         float most = 0;
         for (int t = 0; t < n; t++)
             for (int b = 0; b < BARS; b++)
-                if (n > 1 ? t != take || b != bar : b != bar && b != bar + BARS / 2) /* alone, either may be it */
+                if (n > 1 ? t != take || b != bar
+                          : b != bar && b != bar + BARS / 2) /* alone, either may be it */
                     most = fmaxf(most, bar_flaw(s, t, b));
         assert_true(bar_flaw(s, take, bar) > 2 * most);
         assert_true(bar_flaw(s, take, bar) > 0.3F);
