@@ -1,236 +1,191 @@
-/* Timing of a beat = grid + band's wander (an AR(1) chain) + the player's own scatter. Flaws that are played
- * (wrong notes, late hits) change notes; dropouts and level jumps change the sound
- * of the take; clipping happens in the recorder, after the room. */
+/* The parts are played one after another into one line and added to the mix; what players share (the beat,
+ * the band's wander) is drawn before. Dropouts of the whole band and level jumps change the sound of every
+ * line; talk over the music comes in through the singer's microphone; clipping happens in the recorder, after
+ * the room. */
 #include "simulator/perform.h"
 
+#include <string.h>
+
 #include "simulator/exact.h"
+#include "simulator/players.h"
 
 void take_times(TakeTimes *times, const Tune *tune, const TakePlan *plan, int32_t rate_hz) {
     Rng r = rng_at(plan->seed, 0x74696d65);
-    double beat_s = 60.0 / (tune->tempo_bpm * plan->tempo_factor), at = 0, wander = 0;
-    double swing_depth = rng_between(&r, 0, 0.012), swing_turns = rng_f64(&r),
-           swing_rate = rng_between(&r, 0.01, 0.03);
+    double beat_s = 60.0 / ((double)tune->tempo_bpm * (double)plan->tempo_factor), at = 0, wander = 0;
+    double depth = rng_between(&r, 0, 0.014) * (double)tune->drift, turns = rng_f64(&r);
+    double rate = rng_between(&r, 0.005, 0.03), rush = rng_between(&r, -0.02, 0.02) * (double)tune->drift;
+    double late = 0, loud = 0;
     times->n_beats = (plan->end_slot - plan->first_slot - 1) * tune->meter + plan->last_beats;
     for (int32_t b = 0; b <= times->n_beats; b++) {
+        double share = (double)b / times->n_beats - 0.5;
         times->at[b] = at * rate_hz;
-        wander = 0.9 * wander + 0.002 * exact_normal(&r);
-        at += beat_s * (1 + swing_depth * exact_sin(swing_turns + swing_rate * b) + wander);
+        wander = 0.9 * wander + 0.002 * (double)tune->drift * exact_normal(&r);
+        late = 0.8 * late + 0.0025 * (double)tune->scatter * exact_normal(&r);
+        loud = 0.92 * loud + 0.025 * exact_normal(&r);
+        times->late_s[b] = (float)late;
+        times->loud[b] = (float)(1 + loud);
+        at += beat_s * (1 + depth * exact_sin(turns + rate * b) + rush * share + wander);
     }
     bool whole = plan->last_beats == tune->meter;
     times->tail_samples = (int64_t)(rng_between(&r, whole ? 1.0 : 0.4, whole ? 1.7 : 0.8) * rate_hz);
 }
 
-typedef struct Player {
-    const Tune *tune;
-    const TakePlan *plan;
-    const TakeTimes *times;
-    const Synth *synth;
-    Bus *bus;
-    Rng r;
-    double late_s; /* of the band, now */
-} Player;
-
-static float flaw_at(const TakePlan *plan, int32_t slot, FlawKind kind) {
-    float worst = 0;
-    for (int32_t f = 0; f < plan->n_flaws; f++) {
-        const TakeFlaw *flaw = &plan->flaws[f];
-        bool falls_apart =
-            flaw->kind == FLAW_BREAKDOWN && (kind == FLAW_WRONG_NOTES || kind == FLAW_LATE_HITS);
-        if (flaw->kind != kind && !falls_apart) continue;
-        if (slot < flaw->first_slot || slot >= flaw->first_slot + flaw->n_slots) continue;
-        if (flaw->severity > worst) worst = flaw->severity;
-    }
-    return worst;
+Mix mix_from(const Mix *mix, int64_t at, int64_t n) {
+    Mix out;
+    for (int i = 0; i < PARTS; i++)
+        out.part[i] = (Bus){.left = mix->part[i].left + at, .right = mix->part[i].right + at, .n_samples = n};
+    return out;
 }
 
-/* Sample of a moment `beat` beats after the take's start, with scatter; -1 once the band has stopped. */
-static int64_t moment(Player *p, double beat, double scatter_s) {
-    const TakeTimes *t = p->times;
-    if (beat >= t->n_beats || beat < 0) return -1;
-    int32_t b = (int32_t)beat;
-    double at = t->at[b] + (beat - b) * (t->at[b + 1] - t->at[b]);
-    double late = p->late_s + scatter_s * exact_normal(&p->r);
-    int64_t sample = (int64_t)(at + late * p->synth->rate_hz + 0.5);
-    return sample < 0 ? 0 : sample;
-}
-
-static int64_t length_of(const Player *p, double beat, double beats) {
-    const TakeTimes *t = p->times;
-    double end = beat + beats > t->n_beats ? t->n_beats : beat + beats;
-    int32_t a = (int32_t)beat, b = (int32_t)end;
-    double from = t->at[a] + (beat - a) * (t->at[a + 1 <= t->n_beats ? a + 1 : a] - t->at[a]);
-    double to = t->at[b] + (b < t->n_beats ? (end - b) * (t->at[b + 1] - t->at[b]) : 0);
-    return (int64_t)(to - from);
-}
-
-static void hit(Player *p, Drum drum, double beat, float velocity, float late) {
-    double extra = 0;
-    if (late > 0) {
-        if (rng_f64(&p->r) < 0.25 * late) return; /* missed */
-        if (rng_f64(&p->r) < 0.3 + 0.5 * late) extra = rng_between(&p->r, 0.03, 0.05 + 0.09 * late);
-    }
-    int64_t at = moment(p, beat, 0.0035);
-    uint64_t noise = rng_u64(&p->r);
-    float v = velocity * (1 + 0.09f * (float)exact_normal(&p->r));
-    if (at >= 0)
-        synth_drum(p->synth, p->bus, drum, at + (int64_t)(extra * p->synth->rate_hz), 0.8f * v,
-                   p->tune->kit_tone, noise);
-}
-
-static void play_drums(Player *p, int32_t slot, double bar, const TunePattern *pat, bool fill, bool crash) {
-    float late = flaw_at(p->plan, slot, FLAW_LATE_HITS);
-    int32_t steps = 4 * p->tune->meter,
-            fill_from = fill ? steps - 4 - 4 * (int32_t)rng_below(&p->r, 2) : steps;
-    if (crash) hit(p, DRUM_CRASH, bar, 0.8f, 0);
-    for (int32_t i = 0; i < steps; i++) {
-        double beat = bar + 0.25 * i;
-        if (i >= fill_from) {
-            float velocity = (float)rng_between(&p->r, 0.4, 0.9);
-            Drum drum = rng_f64(&p->r) < 0.5 ? DRUM_TOM : DRUM_SNARE;
-            if (rng_f64(&p->r) < 0.7) hit(p, drum, beat, velocity, late);
-            if (i % 4 == 0) hit(p, DRUM_KICK, beat, 0.8f, late);
-            continue;
-        }
-        if (pat->kick[i] > 0) hit(p, DRUM_KICK, beat, pat->kick[i], late);
-        if (pat->snare[i] > 0) hit(p, DRUM_SNARE, beat, pat->snare[i], late);
-        if (pat->snare[i] == 0 && i % 2 && rng_f64(&p->r) < 0.03) hit(p, DRUM_SNARE, beat, 0.2f, 0);
-        if (pat->hat[i] > 0)
-            hit(p, pat->open_hat && i % 8 == 6 ? DRUM_OPEN_HAT : DRUM_HAT, beat, pat->hat[i], late * 0.5f);
-    }
-}
-
-static void play_bass(Player *p, int32_t slot, double bar, const TuneBar *music, const TunePattern *pat) {
-    float late = flaw_at(p->plan, slot, FLAW_LATE_HITS);
-    int32_t steps = 4 * p->tune->meter;
-    for (int32_t i = 0; i < steps; i++) {
-        if (pat->bass[i] == 0) continue;
-        int32_t next = i + 1;
-        while (next < steps && pat->bass[next] == 0) next++;
-        int32_t pitch = music->bass + (i == pat->bass_octave_step ? 12 : 0);
-        if (i + 4 >= steps && rng_f64(&p->r) < 0.15) pitch += 7; /* an ornament of this take */
-        double beat = bar + 0.25 * i;
-        int64_t at = moment(p, beat, 0.004);
-        if (at < 0) continue;
-        if (late > 0 && rng_f64(&p->r) < 0.5 * late)
-            at += (int64_t)(rng_between(&p->r, 0.04, 0.11) * p->synth->rate_hz);
-        synth_note(p->synth, p->bus, &p->tune->bass, at,
-                   (int64_t)(0.9 * (double)length_of(p, beat, 0.25 * (next - i))), exact_hz(pitch),
-                   pat->bass[i] * pat->energy * (1 + 0.08f * (float)exact_normal(&p->r)));
-    }
-}
-
-static void play_chords(Player *p, int32_t slot, double bar, const TuneBar *music, const TunePattern *pat,
-                        int32_t voicing) {
-    float wrong = flaw_at(p->plan, slot, FLAW_WRONG_NOTES);
-    for (int32_t b = 0; b < p->tune->meter; b += pat->chord_beats) {
-        int32_t pitches[3] = {music->root, music->third, music->fifth};
-        if (wrong > 0 && rng_f64(&p->r) < 0.4 + 0.6 * wrong) {
-            int32_t step = rng_f64(&p->r) < 0.5 ? 1 : -1;
-            if (wrong > 0.6)
-                for (int32_t i = 0; i < 3; i++) pitches[i] += step;
-            else
-                pitches[rng_below(&p->r, 3)] += step;
-        }
-        double strum = 0;
-        for (int32_t i = 0; i < 3; i++) {
-            int32_t pitch = pitches[i] + (i < voicing ? 12 : 0);
-            int64_t at = moment(p, bar + b, 0.004);
-            if (at < 0) continue;
-            strum += rng_between(&p->r, 0, 0.008);
-            synth_note(p->synth, p->bus, &p->tune->chords, at + (int64_t)(strum * p->synth->rate_hz),
-                       (int64_t)(0.92 * (double)length_of(p, bar + b, pat->chord_beats)), exact_hz(pitch),
-                       pat->energy * (1 + 0.1f * (float)exact_normal(&p->r)));
-        }
-    }
-}
-
-static void play_lead(Player *p, int32_t slot, double bar, const TuneBar *music, const TunePattern *pat) {
-    if (!pat->lead) return;
-    float wrong = flaw_at(p->plan, slot, FLAW_WRONG_NOTES);
-    for (int32_t n = 0; n < music->n_notes; n++) {
-        const TuneNote *note = &music->notes[n];
-        int32_t pitch = note->pitch;
-        if (wrong > 0 && rng_f64(&p->r) < 0.35 + 0.6 * wrong) pitch += rng_f64(&p->r) < 0.5 ? 1 : -1;
-        if (note->beats <= 0.5f && rng_f64(&p->r) < 0.08) continue; /* left out this time */
-        int64_t at = moment(p, bar + note->beat, 0.007);
-        if (at < 0) continue;
-        int64_t length = (int64_t)(0.92 * (double)length_of(p, bar + note->beat, note->beats));
-        float velocity = note->velocity * pat->energy * (1 + 0.12f * (float)exact_normal(&p->r));
-        synth_note(p->synth, p->bus, &p->tune->lead, at, length, exact_hz(pitch), velocity);
+void bus_add(const Bus *bus, const float *line, float gain, float pan) {
+    float left = 0.5f * gain * (1 - pan), right = 0.5f * gain * (1 + pan);
+    for (int64_t i = 0; i < bus->n_samples; i++) {
+        bus->left[i] += left * line[i];
+        bus->right[i] += right * line[i];
     }
 }
 
 /* Gain from `first` to `end`, with 5 ms ramps so that the step itself does not click. */
 static void scale_range(const Player *p, int64_t first, int64_t end, float gain) {
     float ramp = 0.005f * (float)p->synth->rate_hz;
-    for (int64_t i = first < 0 ? 0 : first; i < end && i < p->bus->n_samples; i++) {
+    for (int64_t i = first < 0 ? 0 : first; i < end && i < p->line.n_samples; i++) {
         float in = (float)(i - first) / ramp, out = (float)(end - i) / ramp, share = in < out ? in : out;
-        float g = 1 + (gain - 1) * (share < 1 ? share : 1);
-        p->bus->left[i] *= g;
-        p->bus->right[i] *= g;
+        p->line.samples[i] *= 1 + (gain - 1) * (share < 1 ? share : 1);
     }
 }
 
-static void sound_flaw(Player *p, const TakeFlaw *flaw) {
+/* The range of a flaw in samples of the take; false when the take ends before. */
+static bool flaw_range(const Player *p, const TakeFlaw *flaw, int64_t *first, int64_t *end) {
     const TakeTimes *t = p->times;
     int32_t meter = p->tune->meter, from = (flaw->first_slot - p->plan->first_slot) * meter;
     int32_t to = from + flaw->n_slots * meter;
-    if (from >= t->n_beats) return;
-    if (to > t->n_beats) to = t->n_beats;
-    int64_t first = (int64_t)t->at[from], end = (int64_t)t->at[to];
+    if (from >= t->n_beats) return false;
+    *first = (int64_t)t->at[from];
+    *end = (int64_t)t->at[to < t->n_beats ? to : t->n_beats];
+    return true;
+}
+
+/* Every line of a take draws the same numbers here, so that the parts fall silent and jump together. */
+static void sound_flaw(const Player *p, int32_t f) {
+    const TakeFlaw *flaw = &p->plan->flaws[f];
+    Rng r = rng_at(p->plan->seed, 0x666c6177 + (uint64_t)f);
+    int64_t first, end;
     float s = flaw->severity;
-    if (flaw->kind ==
-        FLAW_DROPOUT) { /* silent for a part that grows with the severity, under a second: not a pause */
-        int64_t n = (int64_t)((double)(end - first) * (0.2 + 0.5 * s)), most = p->synth->rate_hz * 9 / 10;
+    if (!flaw_range(p, flaw, &first, &end)) return;
+    if (flaw->kind == FLAW_DROPOUT && dropout_part(p->tune, p->plan, flaw) == PARTS) {
+        /* silent for a part that grows with the severity, under a second: not a pause */
+        int64_t n = (int64_t)((double)(end - first) * (0.2 + 0.5 * (double)s)),
+                most = p->synth->rate_hz * 9 / 10;
         if (n > most) n = most;
-        first += (int64_t)(rng_f64(&p->r) * (double)(end - first - n));
+        first += (int64_t)(rng_f64(&r) * (double)(end - first - n));
         scale_range(p, first, first + n, s > 0.5f ? 0.02f : 0.12f);
     } else if (flaw->kind == FLAW_LEVEL_JUMP) {
-        double db = (rng_f64(&p->r) < 0.7 ? -1 : 0.6) * (4 + 9 * s);
+        double db = (rng_f64(&r) < 0.7 ? -1 : 0.6) * (4 + 9 * (double)s);
         scale_range(p, first, end, (float)exact_gain(db));
     }
 }
 
-/* One-pole tilt and level of the whole take. */
-static void tone(const Player *p) {
-    float gain = (float)exact_gain(p->plan->gain_db), tilt = 0.35f * p->plan->tilt, l = 0, r = 0;
+static void overdrive(const Line *line, float drive) {
+    if (drive <= 0.05f) return;
+    float after = 1 / (1 + 0.35f * drive);
+    for (int64_t i = 0; i < line->n_samples; i++) {
+        float x = line->samples[i] * (1 + 4 * drive), size = x < 0 ? -x : x;
+        line->samples[i] = after * x / (1 + size);
+    }
+}
+
+/* Tilt around 900 Hz, level, pan; the line is empty afterwards. */
+static void finish(const Player *p, const Bus *bus, float level, float tilt, float pan) {
+    float gain = level * (float)exact_gain((double)p->plan->gain_db), low = 0, k = 0.35f * tilt;
     float smooth = 6.2831853f * 900 / (float)p->synth->rate_hz;
-    for (int64_t i = 0; i < p->bus->n_samples; i++) {
-        l += smooth * (p->bus->left[i] - l);
-        r += smooth * (p->bus->right[i] - r);
-        p->bus->left[i] = gain * (p->bus->left[i] + tilt * (p->bus->left[i] - 2 * l));
-        p->bus->right[i] = gain * (p->bus->right[i] + tilt * (p->bus->right[i] - 2 * r));
+    float straight = gain * (1 + k), dark = -2 * gain * k, left = 0.5f * (1 - pan), right = 0.5f * (1 + pan);
+    float *x = p->line.samples;
+    for (int64_t i = 0; i < p->line.n_samples; i++) {
+        low += smooth * (x[i] - low) + 1e-20f;
+        float y = straight * x[i] + dark * low;
+        bus->left[i] += left * y;
+        bus->right[i] += right * y;
+    }
+    memset(x, 0, (size_t)p->line.n_samples * sizeof *x);
+}
+
+/* Nothing rings past the end of the tail. */
+static void fade_end(const Line *line, int64_t n) {
+    for (int64_t i = 0; i < n && i < line->n_samples; i++)
+        line->samples[line->n_samples - 1 - i] *= (float)i / (float)n;
+}
+
+static bool in_band(const Tune *t, Part part) {
+    for (int l = 0; l < TUNE_LABELS; l++)
+        if (t->patterns[l].plays[part]) return true;
+    return false;
+}
+
+static void play_bars(Player *p, bool skins) {
+    const TakePlan *plan = p->plan;
+    for (int32_t slot = plan->first_slot; slot < plan->end_slot; slot++) {
+        double bar = (double)(slot - plan->first_slot) * p->tune->meter;
+        if (slot == plan->first_slot || tune_first_bar(p->tune, slot)) {
+            p->voicing = (int32_t)rng_below(&p->r, 3);
+            double manner = rng_f64(&p->r);
+            p->manner = manner < 0.12 ? 1 : manner < 0.2 ? 2 : 0;
+        }
+        switch (p->part) {
+        case PART_DRUMS:
+            play_drums(p, slot, bar, skins);
+            break;
+        case PART_BASS:
+            play_bass(p, slot, bar);
+            break;
+        case PART_GUITAR:
+            play_guitar(p, slot, bar);
+            break;
+        case PART_KEYS:
+            play_keys(p, slot, bar);
+            break;
+        case PART_LEAD:
+            play_lead(p, slot, bar);
+            break;
+        default:
+            play_voice(p, slot, bar);
+        }
+    }
+}
+
+static void talk_over(const Player *p) {
+    for (int32_t f = 0; f < p->plan->n_flaws; f++) {
+        int64_t first, end;
+        const TakeFlaw *flaw = &p->plan->flaws[f];
+        if (flaw->kind != FLAW_TALK_OVER || !flaw_range(p, flaw, &first, &end)) continue;
+        synth_talk(p->synth, &p->line, first, end - first, 0.15f + 0.45f * flaw->severity,
+                   rng_mix(p->plan->seed, (uint64_t)f));
     }
 }
 
 void take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times, const Synth *synth,
-                  Bus *bus) {
-    Player p = {.tune = tune,
-                .plan = plan,
-                .times = times,
-                .synth = synth,
-                .bus = bus,
-                .r = rng_at(plan->seed, 0x706c6179)};
-    int32_t voicing = 0;
-    for (int32_t slot = plan->first_slot; slot < plan->end_slot; slot++) {
-        int32_t label;
-        const TuneBar *music = tune_bar(tune, slot, &label);
-        const TunePattern *pattern = &tune->patterns[label];
-        const TruthSection *section = &tune->sections[tune->slot_section[slot]];
-        bool first = slot == section->first_slot, last = slot + 1 == section->first_slot + section->n_slots;
-        double bar = (double)(slot - plan->first_slot) * tune->meter;
-        if (first) voicing = (int32_t)rng_below(&p.r, 3);
-        p.late_s = 0.7 * p.late_s + 0.003 * exact_normal(&p.r);
-        bool fill = last && rng_f64(&p.r) < 0.8;
-        bool crash = first && rng_f64(&p.r) < 0.7;
-        play_drums(&p, slot, bar, pattern, fill, crash);
-        play_bass(&p, slot, bar, music, pattern);
-        play_chords(&p, slot, bar, music, pattern, voicing);
-        play_lead(&p, slot, bar, music, pattern);
+                  const Mix *mix, float *scratch) {
+    static const float pans[PARTS] = {0, 0.02f, -0.3f, 0.35f, 0.2f, -0.05f};
+    Line line = {.samples = scratch, .n_samples = mix->part[0].n_samples};
+    memset(scratch, 0, (size_t)line.n_samples * sizeof *scratch);
+    for (int part = -1; part < PARTS; part++) { /* the drums are two lines: skins, then cymbals */
+        bool cymbals = part == PART_DRUMS;
+        Player p = {.tune = tune, .plan = plan, .times = times, .synth = synth, .line = line};
+        p.part = part < 0 ? PART_DRUMS : (Part)part;
+        p.r = rng_at(plan->seed, 0x706c61790000 + (uint64_t)(part + 1));
+        p.cents = (double)plan->cents + 2 * exact_normal(&p.r);
+        p.swing = (double)tune->swing + (tune->swing > 0.5f ? 0.012 * exact_normal(&p.r) : 0);
+        p.sixteenths = (double)tune->swing_sixteenths;
+        float tilt = plan->tilt + 0.2f * (float)exact_normal(&p.r);
+        float level = tune->levels[p.part] * (float)exact_gain(0.8 * exact_normal(&p.r));
+        if (p.part != PART_VOICE && !in_band(tune, p.part)) continue;
+        if (p.part != PART_VOICE || in_band(tune, p.part)) play_bars(&p, !cymbals);
+        if (p.part == PART_GUITAR) overdrive(&line, tune->drive);
+        if (cymbals && plan->last_beats == tune->meter && plan->end_slot == tune->n_slots && !tune->held)
+            synth_drum(synth, &line, DRUM_CRASH, (int64_t)times->at[times->n_beats - tune->meter], 0.6f,
+                       tune->kit_tone, plan->seed); /* the last chord rings out */
+        if (p.part == PART_VOICE) talk_over(&p);
+        for (int32_t f = 0; f < plan->n_flaws; f++) sound_flaw(&p, f);
+        fade_end(&line, synth->rate_hz / 4);
+        finish(&p, &mix->part[p.part], level, tilt, cymbals ? -0.3f : pans[p.part]);
     }
-    if (plan->last_beats == tune->meter && plan->end_slot == tune->n_slots) /* the last chord rings out */
-        synth_drum(synth, bus, DRUM_CRASH, (int64_t)times->at[times->n_beats - tune->meter], 0.6f,
-                   tune->kit_tone, plan->seed);
-    tone(&p);
-    for (int32_t f = 0; f < plan->n_flaws; f++) sound_flaw(&p, &plan->flaws[f]);
 }

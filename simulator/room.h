@@ -1,19 +1,27 @@
 #pragma once
-/* Room: what lies between the players and the file: reverberation, a noise floor with hum, a dull or bright
- * microphone, sometimes mono. Works in place. */
+/* Room: what lies between the players and the file: reverberation, microphone, compressor or automatic gain,
+ * a noise floor with hum, sometimes an overdriven input, mono, or a lossy recorder. */
 #include "common/core/status.h"
 #include "simulator/synth.h"
 
+typedef enum Dynamics { DYNAMICS_NONE, DYNAMICS_COMPRESSOR, DYNAMICS_AUTOMATIC } Dynamics;
+
 typedef struct RoomPlan {
-    float wet, decay; /* of the reverberation */
-    float noise_db;   /* floor, below full scale */
-    float hum_db;     /* 50 Hz and its third partial */
-    float lowpass_hz;
-    float level_db; /* mean level of the music in the finished file */
-    bool mono;
+    float wet, decay, size; /* of the reverberation; size scales its delays */
+    float noise_db;         /* floor, below full scale */
+    float hum_db, hum_hz;   /* mains and its third partial */
+    float lowcut_hz, lowpass_hz;
+    float peak_hz, peak_db;                         /* what the microphone likes */
+    float level_db;                                 /* mean level of the music in the finished file */
+    float drive_db;                                 /* past full scale, cut off hard; 0 for none */
+    uint8_t dynamics;                               /* Dynamics */
+    float threshold_db, ratio, attack_s, release_s; /* threshold against the mean level */
+    bool mono, mp3;
     uint64_t seed;
 } RoomPlan;
 
 void room_draw(RoomPlan *plan, uint64_t seed);
-/* The result stays within +-0.95. */
+/* In place, all but the lossy recorder. The result stays within +-0.99. */
 Status room_apply(const RoomPlan *plan, const Synth *synth, Bus *bus);
+/* n frames of two channels through an MP3 encoder and back, in place, sample for sample in place too. */
+Status room_mp3(float *samples, int64_t n, int32_t rate_hz);
