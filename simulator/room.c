@@ -51,7 +51,7 @@ void room_draw(RoomPlan *plan, uint64_t seed) {
     if (rng_f64(&r) < 0.08) plan->drive_db = (float)rng_between(&r, 3, 8);
     draw_dynamics(plan, &r);
     plan->mono = rng_f64(&r) < 0.25;
-    plan->mp3 = rng_f64(&r) < 0.15;
+    plan->mp3 = rng_f64(&r) < 0.1;
 }
 
 /* ---- reverberation */

@@ -33,7 +33,7 @@ static bool case_open(Case *c, uint64_t seed) {
     Truth *t = c->t;
     int32_t complete = 0;
     for (int32_t k = 0; k < t->n_takes; k++) complete += t->takes[k].complete;
-    if (complete < 2 || t->n_sections < 4) {
+    if (complete < 2 || t->n_sections < 4 || t->n_tunes > 1) {
         truth_free(t);
         return false;
     }

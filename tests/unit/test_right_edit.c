@@ -27,7 +27,7 @@ static Truth *session(uint64_t seed) {
 
 static double score_of(const Truth *t, const Edit *edit, int64_t lo, int64_t hi) {
     JudgeScore score;
-    assert_int_equal(judge(t, 0, edit, lo, hi, &score), BS_OK);
+    assert_int_equal(judge(t, t->tune, edit, lo, hi, &score), BS_OK);
     return score.score;
 }
 
@@ -48,7 +48,7 @@ static void lies_inside_every_window_at_least_a_beat_wide(void **state) {
             int64_t lo = (int64_t)(rng_between(&r, 0.3, 70) * t->sample_rate_hz);
             int64_t hi = lo + longest_beat(t) + (k ? rng_below(&r, 200000) : 0);
             Edit edit;
-            assert_int_equal(right_edit(t, 0, lo, hi, &edit), BS_OK);
+            assert_int_equal(right_edit(t, t->tune, lo, hi, &edit), BS_OK);
             int64_t n = edit_samples(&edit);
             assert_true(n >= lo && n <= hi);
             edit_drop(&edit);
@@ -86,13 +86,13 @@ static void comping_pays_against_the_last_complete_take(void **state) {
         Truth *t = session(seed);
         int32_t last = -1;
         for (int32_t k = 0; k < t->n_takes; k++)
-            if (t->takes[k].complete) last = k;
+            if (t->takes[k].complete && t->takes[k].tune == t->tune) last = k;
         if (last >= 0) {
             int64_t length = t->takes[last].end_sample - t->takes[last].first_sample, spare = length / 12;
             Edit edit, whole;
             edit_init(&whole);
             edit_append(&whole, t->takes[last].first_sample, t->takes[last].end_sample, FADE_SHORT);
-            assert_int_equal(right_edit(t, 0, length - spare, length + spare, &edit), BS_OK);
+            assert_int_equal(right_edit(t, t->tune, length - spare, length + spare, &edit), BS_OK);
             double a = score_of(t, &edit, length - spare, length + spare);
             double b = score_of(t, &whole, length - spare, length + spare);
             assert_true(a >= b - 1e-9);
@@ -112,7 +112,7 @@ static void comping_pays_against_the_last_complete_take(void **state) {
 
 /* The right edit with the bar at unit u, which it keeps, played by the bar at unit v. false: not kept. */
 static bool exchange(const Truth *t, int32_t u, int32_t v, Edit *out) {
-    int64_t from = t->units[u].start_sample, to = truth_unit_end(t, u + t->tunes[0].meter - 1);
+    int64_t from = t->units[u].start_sample, to = truth_unit_end(t, u + t->tunes[t->tune].meter - 1);
     bool changed = false;
     edit_init(out);
     for (int32_t s = 0; s < t->edit.n_segments; s++) {
@@ -124,7 +124,8 @@ static bool exchange(const Truth *t, int32_t u, int32_t v, Edit *out) {
         }
         changed = true;
         if (from > seg->start_sample) edit_append(out, seg->start_sample, from, FADE_SHORT);
-        edit_append(out, t->units[v].start_sample, truth_unit_end(t, v + t->tunes[0].meter - 1), FADE_SHORT);
+        edit_append(out, t->units[v].start_sample, truth_unit_end(t, v + t->tunes[t->tune].meter - 1),
+                    FADE_SHORT);
         if (to < seg->end_sample) edit_append(out, to, seg->end_sample, FADE_SHORT);
     }
     return changed;
@@ -140,7 +141,9 @@ static void no_change_of_one_bars_take_scores_clearly_higher(void **state) {
             if (!truth_bar_at(t, u)) continue;
             for (int32_t v = 0; v < t->n_units; v++) {
                 Edit edit;
-                if (v == u || !truth_bar_at(t, v) || t->units[u].slot != t->units[v].slot) continue;
+                if (v == u || !truth_bar_at(t, v) || t->units[u].slot != t->units[v].slot ||
+                    truth_unit_tune(t, v) != t->tune || truth_unit_tune(t, u) != t->tune)
+                    continue;
                 if (exchange(t, u, v, &edit)) {
                     n++;
                     higher += score_of(t, &edit, t->lo_samples, t->hi_samples) > right + 0.02;
@@ -159,8 +162,8 @@ static void is_the_same_every_time(void **state) {
     (void)state;
     Truth *t = session(42);
     Edit a, b;
-    assert_int_equal(right_edit(t, 0, 1000000, 1200000, &a), BS_OK);
-    assert_int_equal(right_edit(t, 0, 1000000, 1200000, &b), BS_OK);
+    assert_int_equal(right_edit(t, t->tune, 1000000, 1200000, &a), BS_OK);
+    assert_int_equal(right_edit(t, t->tune, 1000000, 1200000, &b), BS_OK);
     assert_true(edit_equal(&a, &b));
     edit_drop(&a);
     edit_drop(&b);
@@ -171,15 +174,15 @@ static void a_window_nothing_fits_is_refused_with_the_nearest(void **state) {
     (void)state;
     Truth *t = session(43);
     Edit edit;
-    assert_int_equal(right_edit(t, 0, 1000000, 1000000, &edit), BS_CONFLICT);
+    assert_int_equal(right_edit(t, t->tune, 1000000, 1000000, &edit), BS_CONFLICT);
     edit_drop(&edit);
-    assert_int_equal(right_edit(t, 0, 10, 5, &edit), BS_INVALID);
+    assert_int_equal(right_edit(t, t->tune, 10, 5, &edit), BS_INVALID);
     edit_drop(&edit);
     for (int32_t u = 0; u < t->n_units; u++)
         if (t->units[u].kind == UNIT_BEAT)
             t->units[u] = (TruthUnit){
                 .start_sample = t->units[u].start_sample, .kind = UNIT_FREE, .take = -1, .slot = -1};
-    assert_int_equal(right_edit(t, 0, 1000, 2000000, &edit), BS_CONFLICT);
+    assert_int_equal(right_edit(t, t->tune, 1000, 2000000, &edit), BS_CONFLICT);
     edit_drop(&edit);
     truth_free(t);
 }

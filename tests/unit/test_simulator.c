@@ -17,9 +17,9 @@
 #include "simulator/session.h"
 #include "simulator/simulate.h"
 
-/* Session 7 of 30 s, as gcc and clang make it, with and without optimisation. It changes only when the
- * music is meant to change. */
-static const char GOLDEN[] = "6359aa0f2896561bb50b06ae31cbd647461fbc475b19f9d13ef2cdfeb91b793a";
+/* Eight sessions of 20 s, as gcc and clang make them, with and without optimisation; MP3 is left to its
+ * library. It changes only when the music is meant to change. */
+static const char GOLDEN[] = "6a33b8800053c118bc01a7c5dc6e2e7bb9ad5f98add2976cc756721aed7878e1";
 
 static Hash sound_hash(const Session *s) {
     return hash_bytes(s->samples, (size_t)s->n_samples * 2 * sizeof(float));
@@ -27,17 +27,24 @@ static Hash sound_hash(const Session *s) {
 
 static void the_same_seed_gives_the_same_bytes_on_every_build(void **state) {
     (void)state;
-    Session s;
+    Hash hashes[8];
     char hex[HASH_HEX];
-    assert_int_equal(session_make(&s, "song", 7, 30), BS_OK);
-    Hash hash = sound_hash(&s);
-    hash_hex(&hash, hex);
-    session_drop(&s);
+    uint64_t seed = 7;
+    for (int i = 0; i < 8; seed++) {
+        Session s;
+        Plan *p;
+        assert_int_equal(plan_draw(&p, seed, 20), BS_OK);
+        bool lossy = p->room.mp3;
+        free(p);
+        if (lossy) continue;
+        assert_int_equal(session_make(&s, "song", seed, 20), BS_OK);
+        hashes[i++] = sound_hash(&s);
+        session_drop(&s);
+    }
+    assert_false(hash_equal(&hashes[0], &hashes[1]));
+    Hash all = hash_bytes(hashes, sizeof hashes);
+    hash_hex(&all, hex);
     assert_string_equal(hex, GOLDEN);
-    assert_int_equal(session_make(&s, "song", 8, 30), BS_OK);
-    Hash other = sound_hash(&s);
-    assert_false(hash_equal(&hash, &other));
-    session_drop(&s);
 }
 
 static Hash file_hash(const char *folder, const char *name) {
@@ -84,30 +91,29 @@ static void units_partition_the_timeline_and_takes(void **state) {
         Truth *t;
         assert_int_equal(session_truth(&t, "song", (uint64_t)i, i % 4 ? 90 : 20 + i), BS_OK);
         assert_int_equal(truth_check(t), BS_OK);
-        int32_t beats = 0;
         for (int32_t u = 0; u < t->n_units; u++) {
             const TruthUnit *unit = &t->units[u];
             int64_t length = truth_unit_end(t, u) - unit->start_sample;
             assert_true(length > 0);
             if (unit->kind != UNIT_BEAT) {
                 assert_true(length <= 2 * t->sample_rate_hz);
+                assert_true(unit->kind == UNIT_TAIL || unit->what != WHAT_UNKNOWN);
                 continue;
             }
-            beats++;
             const TruthTake *take = &t->takes[unit->take];
             assert_true(unit->start_sample >= take->first_sample && truth_unit_end(t, u) <= take->end_sample);
             double bpm = 60.0 * t->sample_rate_hz / (double)length;
-            assert_true(bpm > 60 && bpm < 195);
+            assert_true(bpm > 48 && bpm < 240);
             assert_true(fabs(bpm / (double)take->tempo_bpm - 1) < 0.12);
-            if (u && t->units[u - 1].kind == UNIT_BEAT) { /* the form goes on inside a take */
-                assert_int_equal(unit->phase, (t->units[u - 1].phase + 1) % t->tunes[0].meter);
+            if (u && t->units[u - 1].kind == UNIT_BEAT && t->units[u - 1].take == unit->take) {
+                /* the form goes on inside a take */
+                assert_int_equal(unit->phase, (t->units[u - 1].phase + 1) % t->tunes[take->tune].meter);
                 assert_int_equal(unit->slot, t->units[u - 1].slot + (unit->phase == 0));
             }
         }
-        assert_true(beats > t->tunes[0].n_slots * t->tunes[0].meter / 2);
         float best[TRUTH_MAX_SLOTS];
-        truth_best_flaws(t, 0, best);
-        for (int32_t s = 0; s < t->tunes[0].n_slots; s++)
+        truth_best_flaws(t, t->tune, best);
+        for (int32_t s = 0; s < t->tunes[t->tune].n_slots; s++)
             assert_true(best[s] <= 1); /* every bar is played whole somewhere */
         truth_free(t);
     }
@@ -144,29 +150,39 @@ static void takes_sound_like_music_and_pauses_do_not(void **state) {
     }
 }
 
-static void flaws_are_spread_and_most_takes_have_some(void **state) {
+static void flaws_of_every_kind_leave_some_bars_equal_and_some_without_a_clean_take(void **state) {
     (void)state;
-    int32_t kinds[FLAW_KINDS] = {0}, clean = 0, whole = 0, sessions = 0, no_clean = 0;
+    int32_t kinds[FLAW_KINDS] = {0}, clean = 0, whole = 0, equal = 0, none_clean = 0, slots = 0;
     for (uint64_t seed = 0; seed < 300; seed++) {
         Truth *t;
+        float best[TRUTH_MAX_SLOTS];
+        int32_t at_best[TRUTH_MAX_SLOTS] = {0};
         assert_int_equal(session_truth(&t, "song", seed, 90), BS_OK);
-        bool any = false;
+        const TruthTune *tune = &t->tunes[t->tune];
         for (int32_t k = 0; k < t->n_takes; k++) {
             if (!t->takes[k].complete) continue;
             bool flawed = false;
             for (int32_t f = 0; f < t->n_flaws; f++) flawed |= t->flaws[f].take == k;
             whole++;
             clean += !flawed;
-            any |= !flawed;
         }
         for (int32_t f = 0; f < t->n_flaws; f++) kinds[t->flaws[f].kind]++;
-        sessions++;
-        no_clean += !any;
+        truth_best_flaws(t, t->tune, best);
+        for (int32_t u = 0; u < t->n_units; u++)
+            if (truth_bar_at(t, u) && truth_unit_tune(t, u) == t->tune)
+                at_best[t->units[u].slot] += t->units[u].flaw <= best[t->units[u].slot];
+        for (int32_t s = 0; s < tune->n_slots; s++) {
+            slots++;
+            equal += at_best[s] > 1;
+            none_clean += best[s] > 0;
+        }
         truth_free(t);
     }
-    for (int k = 0; k <= FLAW_BREAKDOWN; k++) assert_true(kinds[k] > 100);
-    assert_true(clean * 6 < whole);
-    assert_true(no_clean * 10 > sessions * 7);
+    for (int k = 0; k < FLAW_OTHER; k++) assert_true(kinds[k] > 30);
+    assert_true(clean * 4 < whole);       /* few takes are good from end to end */
+    assert_true(equal * 10 > slots);      /* often more than one would do */
+    assert_true(none_clean * 50 > slots); /* sometimes none is clean */
+    assert_true(none_clean * 2 < slots);
 }
 
 static int compare_counts(int32_t a, int32_t b) { return a > b ? a - b : b - a; }
@@ -195,6 +211,99 @@ static void the_best_take_of_a_slot_is_anywhere(void **state) {
     assert_true(compare_counts(first, last) * 5 < first + last);
 }
 
+static void sessions_are_of_many_kinds(void **state) {
+    (void)state;
+    enum { SESSIONS = 200 };
+    int32_t meters[TRUTH_MAX_METER + 1] = {0}, tunes[4] = {0}, whats[WHAT_KINDS] = {0}, talk_over = 0,
+                                     held = 0;
+    int32_t slow = 0, fast = 0, pasted = 0, backwards = 0;
+    for (uint64_t seed = 0; seed < SESSIONS; seed++) {
+        Truth *t;
+        assert_int_equal(session_truth(&t, "song", 9000 + seed, 90), BS_OK);
+        const TruthTune *tune = &t->tunes[t->tune];
+        bool over = false, rings = false, back = false;
+        meters[tune->meter]++;
+        tunes[t->n_tunes]++;
+        slow += tune->tempo_bpm < 80;
+        fast += tune->tempo_bpm > 160;
+        pasted += t->n_copies > 0;
+        assert_true(tune->tempo_bpm >= 55 && tune->tempo_bpm <= TUNE_MAX_BPM);
+        for (int32_t u = 0; u < t->n_units; u++) {
+            const TruthUnit *unit = &t->units[u];
+            if (unit->kind == UNIT_BEAT)
+                over |= unit->what == WHAT_TALK;
+            else
+                whats[unit->what]++;
+            rings |= unit->sustain > 0.5f && unit->phase == 0;
+        }
+        for (int32_t k = 1; k < t->n_takes; k++)
+            back |= t->takes[k].tune == t->tune && t->takes[k - 1].tune == t->tune;
+        talk_over += over;
+        held += rings;
+        backwards += back;
+        truth_free(t);
+    }
+    assert_true(meters[3] > 10 && meters[4] > 80 && meters[6] > 5);
+    assert_true(tunes[1] > 100 && tunes[2] > 20 && tunes[3] > 5);
+    for (int w = WHAT_SILENCE; w < WHAT_KINDS; w++) assert_true(whats[w] > 40);
+    assert_true(slow > 20 && fast > 20 && pasted > 8 && talk_over > 30 && held > 50 && backwards > 100);
+}
+
+static void pasted_loops_repeat_samples_and_beats(void **state) {
+    (void)state;
+    int found = 0;
+    for (uint64_t seed = 0; found < 2; seed++) {
+        Truth *t;
+        Session s;
+        assert_int_equal(session_truth(&t, "song", seed, 40), BS_OK);
+        int32_t copies = t->n_copies;
+        truth_free(t);
+        if (copies == 0) continue;
+        found++;
+        assert_int_equal(session_make(&s, "song", seed, 40), BS_OK);
+        for (int32_t i = 0; i < s.truth->n_copies; i++) {
+            const TruthCopy *copy = &s.truth->copies[i];
+            int64_t n = copy->end_sample - copy->first_sample, away = copy->first_sample - copy->of_sample;
+            assert_memory_equal(s.samples + 2 * copy->first_sample, s.samples + 2 * copy->of_sample,
+                                (size_t)n * 2 * sizeof(float));
+            for (int32_t u = 0; u < s.truth->n_units; u++) {
+                const TruthUnit *unit = &s.truth->units[u];
+                if (unit->start_sample < copy->first_sample || unit->start_sample >= copy->end_sample)
+                    continue;
+                const TruthUnit *of = &s.truth->units[truth_unit_at(s.truth, unit->start_sample - away)];
+                assert_int_equal(of->start_sample, unit->start_sample - away);
+                assert_int_equal(of->slot, unit->slot);
+                assert_int_equal(of->phase, unit->phase);
+                assert_true(of->flaw == unit->flaw);
+            }
+        }
+        session_drop(&s);
+    }
+}
+
+static void tracks_are_as_long_as_the_recording_and_leave_it_alone(void **state) {
+    (void)state;
+    Session plain, apart;
+    assert_int_equal(session_make(&plain, "song", 31, 25), BS_OK);
+    assert_int_equal(session_make_tracks(&apart, "song", 31, 25), BS_OK);
+    Hash a = sound_hash(&plain), b = sound_hash(&apart);
+    assert_true(hash_equal(&a, &b));
+    assert_true(apart.truth->n_tracks > 2);
+    int32_t n = 0;
+    for (int part = 0; part < PARTS; part++) {
+        assert_null(plain.tracks[part]);
+        if (!apart.tracks[part]) continue;
+        double power = 0;
+        for (int64_t i = 0; i < apart.n_samples; i++)
+            power += (double)apart.tracks[part][i] * (double)apart.tracks[part][i];
+        assert_string_equal(apart.truth->tracks[n++], part_names[part]);
+        assert_true(isfinite(power));
+    }
+    assert_int_equal(n, apart.truth->n_tracks);
+    session_drop(&plain);
+    session_drop(&apart);
+}
+
 static void lengths_out_of_range_are_refused(void **state) {
     (void)state;
     Session s;
@@ -209,7 +318,10 @@ int main(void) {
         cmocka_unit_test(threads_do_not_change_the_files),
         cmocka_unit_test(units_partition_the_timeline_and_takes),
         cmocka_unit_test(takes_sound_like_music_and_pauses_do_not),
-        cmocka_unit_test(flaws_are_spread_and_most_takes_have_some),
+        cmocka_unit_test(flaws_of_every_kind_leave_some_bars_equal_and_some_without_a_clean_take),
+        cmocka_unit_test(sessions_are_of_many_kinds),
+        cmocka_unit_test(pasted_loops_repeat_samples_and_beats),
+        cmocka_unit_test(tracks_are_as_long_as_the_recording_and_leave_it_alone),
         cmocka_unit_test(the_best_take_of_a_slot_is_anywhere),
         cmocka_unit_test(lengths_out_of_range_are_refused),
     };
