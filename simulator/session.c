@@ -41,7 +41,8 @@ static void play_all(const Plan *p, const Synth *synth, const Mix *mix, float *s
     for (int32_t k = 0; k < p->n_takes; k++) {
         if (p->takes[k].copy_of >= 0) continue;
         Mix take = mix_from(mix, p->takes[k].at, plan_take_samples(p, k));
-        take_perform(&p->tunes[p->takes[k].play.tune], &p->takes[k].play, &p->takes[k].times, synth, &take, scratch);
+        take_perform(&p->tunes[p->takes[k].play.tune], &p->takes[k].play, &p->takes[k].times, synth, &take,
+                     scratch);
     }
 }
 
