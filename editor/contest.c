@@ -12,7 +12,8 @@
 enum { MAX_WEIGHT_BYTES = 1 << 30 };
 
 bool row_draws(const ContestRow *row) {
-    return row->kind == ROW_POLICY && (row->policy == POLICY_NET || row->policy == POLICY_RANDOM);
+    return row->kind == ROW_POLICY &&
+           (row->policy == POLICY_NET || row->policy == POLICY_NET_BEST || row->policy == POLICY_RANDOM);
 }
 
 /* "NAME=net:FILE", "net:FILE", "retarget", "right". `text` is a copy that may be written to. */
@@ -36,15 +37,15 @@ static Status row_parse(char *text, ContestRow *row) {
         row->kind = ROW_RIGHT;
         return BS_OK;
     }
-    if (file && strcmp(what, "net") && strcmp(what, "greedy"))
-        return fail(BS_INVALID, "--policies: \"%s:%s\": weights belong to net: or greedy:", what, file);
-    if (!file && !strcmp(what, "net")) return fail(BS_INVALID, "--policies: net needs weights: net:FILE");
-    if (file)
-        row->policy = !strcmp(what, "net") ? POLICY_NET : POLICY_NET_GREEDY;
+    if (!strcmp(what, "greedy") || !strcmp(what, "best"))
+        row->policy = *what == 'g' ? POLICY_NET_GREEDY : POLICY_NET_BEST;
     else
         TRY(policy_kind_named(&row->policy, what));
+    if (file && !policy_needs_weights(row->policy))
+        return fail(BS_INVALID, "--policies: \"%s:%s\": weights belong to net:, greedy: or best:", what,
+                    file);
     if (policy_needs_weights(row->policy) && !file)
-        return fail(BS_INVALID, "--policies: %s needs weights: greedy:FILE", what);
+        return fail(BS_INVALID, "--policies: %s needs weights: %s:FILE", what, what);
     if (file) TRY(file_read(file, MAX_WEIGHT_BYTES, &row->weights, &row->n_weight_bytes));
 out:
     return st;

@@ -2,6 +2,7 @@
 /* Contest: rows (policies) against pairs (recording, Job), each cell scored by the judge and by the dense
  * reward. Memory holds scores and what is worth keeping of the Songs, not the Songs. */
 #include "common/policy/policy.h"
+#include "simulator/judge.h"
 
 enum { CONTEST_MAX_ROWS = 16, CONTEST_NAME = 64 };
 
@@ -38,7 +39,8 @@ typedef struct ContestPair {
 typedef struct ContestCell {
     float judge, reward, in_window; /* in_window: share of edits whose length is asked for */
     float terms[REWARD_TERMS];
-    float gap_s; /* talk, noise and silence kept */
+    float parts[JUDGE_PARTS]; /* of the judge's score, each 0..1 */
+    float gap_s;              /* talk, noise and silence kept */
     int32_t n_seams;
 } ContestCell;
 

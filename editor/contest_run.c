@@ -162,6 +162,7 @@ static Status judge_cut(Bench *b, const Job *job, const Cut *cut, ContestCell *c
     cell->gap_s += share * (float)score.gap_s;
     cell->n_seams += score.n_seams;
     cell->reward += share * cut->reward;
+    for (int i = 0; i < JUDGE_PARTS; i++) cell->parts[i] += share * (float)score.parts[i];
     for (int i = 0; i < REWARD_TERMS; i++) cell->terms[i] += share * cut->terms[i];
     if (n >= job->lo_samples && n <= job->hi_samples) cell->in_window += share;
     return st;

@@ -122,7 +122,7 @@ static Status choose_policy(Work *w) {
     const char *weights = w->set.policy[0] ? w->set.policy : NULL;
     void *bytes = NULL;
     size_t n_bytes = 0;
-    PolicyKind kind = POLICY_NET_GREEDY;
+    PolicyKind kind = POLICY_NET_BEST;
     const bool baseline = strcmp(w->set.baseline, "none") != 0;
     if (baseline && weights)
         return fail(BS_INVALID, "--policy and --baseline: which of the two should edit?");

@@ -1,8 +1,9 @@
 /* Means, bootstrap intervals and paired differences, as a table and as JSON.
  *
- * Percentile bootstrap (Efron 1979): pairs are drawn with replacement, the mean taken; 2.5 % and 97.5 % of
- * DRAWS such means are the interval. Differences are taken per pair first: what is common to a pair (a hard
- * recording, an odd length) cancels. */
+ * Percentile bootstrap (Efron 1979): recordings are drawn with replacement, the mean taken; 2.5 % and 97.5 %
+ * of DRAWS such means are the interval. The unit drawn is the recording, since two lengths asked of one
+ * recording are no independent evidence. Differences are taken per pair first: what is common to a pair (a
+ * hard recording, an odd length) cancels. */
 #include "editor/eval_table.h"
 
 #include <math.h>
@@ -48,14 +49,15 @@ static double window_of(const ContestCell *cell) { return cell->in_window; }
 static double gap_of(const ContestCell *cell) { return cell->gap_s; }
 static double seams_of(const ContestCell *cell) { return cell->n_seams; }
 
-/* Of row `a`, less row `b` of the same pair where b >= 0. */
+/* Of row `a`, less row `b` of the same pair where b >= 0; a recording's pairs are averaged first. */
 static Interval of_rows(const Contest *c, int32_t a, int32_t b, CellValue value) {
-    const int32_t n = c->n_sessions * c->jobs_per_song;
-    double *values = malloc(sizeof *values * (size_t)(n ? n : 1));
+    const int32_t n = c->n_sessions, k = c->jobs_per_song;
+    double *values = calloc((size_t)(n ? n : 1), sizeof *values);
     if (!values) return (Interval){NAN, NAN, NAN};
-    for (int32_t i = 0; i < n; i++) {
-        values[i] = value(&c->cells[i * c->n_rows + a]);
-        if (b >= 0) values[i] -= value(&c->cells[i * c->n_rows + b]);
+    for (int32_t i = 0; i < n * k; i++) {
+        double v = value(&c->cells[i * c->n_rows + a]);
+        if (b >= 0) v -= value(&c->cells[i * c->n_rows + b]);
+        values[i / k] += v / k;
     }
     Interval out = interval_of(values, n, c->seed);
     free(values);
@@ -96,10 +98,10 @@ static void put_differences(const Contest *c, ByteWriter *w) {
 }
 
 Status table_print(const Contest *c, ByteWriter *w) {
-    bytes_printf(
-        w,
-        "%d recordings, %d pairs of recording and length; means with 95 %% intervals (bootstrap over pairs",
-        c->n_sessions, c->n_sessions * c->jobs_per_song);
+    bytes_printf(w,
+                 "%d recordings, %d pairs of recording and length; means with 95 %% intervals (bootstrap "
+                 "over recordings",
+                 c->n_sessions, c->n_sessions * c->jobs_per_song);
     bytes_printf(w, "%s)\n\n", c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "");
     bytes_printf(w, "| %-18s | %-22s | %-22s | %-9s | %-7s | %-5s |\n", "policy", "judge (0-10)",
                  "dense reward", "in window", "gap (s)", "seams");
@@ -152,9 +154,20 @@ out:
     return NULL;
 }
 
+static Json *parts_json(const ContestCell *cell) {
+    Status st = BS_OK;
+    Json *out = json_new_object();
+    for (int i = 0; i < JUDGE_PARTS; i++) TRY(json_set_f64(out, judge_names[i], cell->parts[i]));
+    return out;
+out:
+    json_free(out);
+    return NULL;
+}
+
 static Json *cell_json(const ContestCell *cell) {
     Status st = BS_OK;
     Json *out = json_new_object();
+    TRY(json_set(out, "judge_parts", parts_json(cell)));
     TRY(json_set_f64(out, "judge", cell->judge));
     TRY(json_set_f64(out, "reward", cell->reward));
     TRY(json_set_f64(out, "in_window", cell->in_window));

@@ -15,6 +15,7 @@
 
 #include "common/core/rng.h"
 #include "common/nn/safetensors.h"
+#include "learner/augment.h"
 #include "learner/gae.h"
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -88,9 +89,10 @@ Status trainer_new(Trainer **out, const Settings *settings, SongBook *songs, con
     t->micro_advantages = floats(steps);
     t->micro_returns = floats(steps);
     t->micro_reference = floats(steps * ENV_ACTIONS);
+    t->heard = floats((size_t)t->limits.max_units * SONG_FEATURES);
     if (!t->reference || !t->kept_params || !t->kept_m || !t->kept_v || !t->value_only || !t->offset ||
         !t->chosen || !t->group || !t->shuffled || !t->micro_actions || !t->micro_behaviour ||
-        !t->micro_proximal || !t->micro_advantages || !t->micro_returns || !t->micro_reference) {
+        !t->micro_proximal || !t->micro_advantages || !t->micro_returns || !t->micro_reference || !t->heard) {
         st = fail(BS_NOMEM, "trainer: no memory for %zu parameters", n);
         goto out;
     }
@@ -134,6 +136,7 @@ void trainer_free(Trainer *t) {
     free(t->micro_advantages);
     free(t->micro_returns);
     free(t->micro_reference);
+    free(t->heard);
     free(t);
 }
 
@@ -309,6 +312,15 @@ static Status micro_step(Trainer *t, const UpdateInput *in, const MicroBatch *m,
     bool reinforce = !stage_imitates(in->stage);
     TRY(micro_load(b, &t->plan, m, in->episodes, t->songs, &batch));
     gather(t, in, m);
+    Song heard = *batch.song;
+    if (!reinforce && s->feature_noise > 0) {
+        /* keyed by update and song: however the minibatch is cut into micro-batches */
+        augment_features(batch.song,
+                         rng_mix(rng_mix((uint64_t)s->seed, 3), rng_mix(in->update, (uint64_t)m->song)),
+                         s->feature_noise, t->heard);
+        heard.features = t->heard;
+        batch.song = &heard;
+    }
     TRY(policy_net_forward(t->net, &batch, b->logits, reinforce ? b->values : NULL));
     if (!reinforce) {
         loss_imitation(m->n_steps, b->logits, b->obs, t->micro_actions, (float)s->label_smoothing, scale,

@@ -39,6 +39,7 @@ typedef struct Trainer {
     MicroBuffer micro;
     uint8_t *micro_actions;
     float *micro_behaviour, *micro_proximal, *micro_advantages, *micro_returns, *micro_reference;
+    float *heard; /* max_units x SONG_FEATURES: the song as imitation hears it */
 } Trainer;
 
 Status trainer_new(Trainer **out, const Settings *settings, SongBook *songs, const NnOps *ops);

@@ -11,8 +11,8 @@
 #include "common/nn/act.h"
 #include "common/policy/policy_private.h"
 
-const char *const policy_names[POLICY_KINDS] = {"net",  "net-greedy", "random",
-                                                "crop", "last-take",  "retarget"};
+const char *const policy_names[POLICY_KINDS] = {"net",       "net-greedy", "random",  "crop",
+                                                "last-take", "retarget",   "net-best"};
 
 enum { FIRST_STEPS = 256, MAX_TRIES = 48 };
 
@@ -27,8 +27,9 @@ struct Policy {
     PolicyLimits limits;
     void *weights;
     size_t n_weight_bytes;
-    EnvObs *obs;      /* POLICY_MAX_GROUP */
-    float *log_probs; /* POLICY_MAX_GROUP x ENV_ACTIONS */
+    EnvObs *obs;       /* POLICY_MAX_GROUP */
+    float *log_probs;  /* POLICY_MAX_GROUP x ENV_ACTIONS */
+    Trajectory *tries; /* POLICY_TRIES, for the best of them */
 
     /* the planners */
     Planner *planner;
@@ -41,11 +42,14 @@ Status policy_kind_named(PolicyKind *out, const char *name) {
             *out = (PolicyKind)k;
             return BS_OK;
         }
-    return fail(BS_NOT_FOUND, "no policy is called '%s': net, net-greedy, random, crop, last-take, retarget",
+    return fail(BS_NOT_FOUND,
+                "no policy is called '%s': net, net-greedy, net-best, random, crop, last-take, retarget",
                 name);
 }
 
-bool policy_needs_weights(PolicyKind kind) { return kind == POLICY_NET || kind == POLICY_NET_GREEDY; }
+bool policy_needs_weights(PolicyKind kind) {
+    return kind == POLICY_NET || kind == POLICY_NET_GREEDY || kind == POLICY_NET_BEST;
+}
 
 Status trajectory_init(Trajectory *t, int32_t max_steps) {
     *t = (Trajectory){.max_steps = max_steps,
@@ -77,6 +81,15 @@ out:
     return st;
 }
 
+static Status tries_new(Policy *p) {
+    Status st = BS_OK;
+    p->tries = calloc(POLICY_TRIES, sizeof *p->tries);
+    if (!p->tries) return fail(BS_NOMEM, "policy: out of memory");
+    for (int i = 0; i < POLICY_TRIES; i++) TRY(trajectory_init(&p->tries[i], ENV_MAX_STEPS));
+out:
+    return st;
+}
+
 Status policy_open(Policy **out, PolicyKind kind, const void *weights, size_t n_bytes) {
     Status st = BS_OK;
     Policy *p = calloc(1, sizeof *p);
@@ -98,6 +111,7 @@ Status policy_open(Policy **out, PolicyKind kind, const void *weights, size_t n_
         memcpy(p->weights, weights, n_bytes);
         p->n_weight_bytes = n_bytes;
         TRY(policy_spec_read(&p->spec, p->weights, n_bytes));
+        if (kind == POLICY_NET_BEST) TRY(tries_new(p));
     } else if (kind != POLICY_RANDOM) {
         p->plan = malloc(sizeof *p->plan);
         if (!p->plan) {
@@ -122,6 +136,8 @@ void policy_close(Policy *p) {
     free(p->weights);
     free(p->obs);
     free(p->log_probs);
+    for (int i = 0; p->tries && i < POLICY_TRIES; i++) trajectory_drop(&p->tries[i]);
+    free(p->tries);
     free(p);
 }
 
@@ -234,9 +250,9 @@ static Status try_net(Policy *p, int32_t n, const Job *jobs, const uint64_t *see
             int32_t i = live[k];
             Trajectory *t = &out[i];
             const float *log_probs = &p->log_probs[(size_t)k * ENV_ACTIONS];
-            int action = p->kind == POLICY_NET
-                             ? sample_action(log_probs, p->obs[k].mask, seeds[i], t->n_steps)
-                             : likeliest_action(log_probs, p->obs[k].mask);
+            bool greedy = p->kind == POLICY_NET_GREEDY || (p->kind == POLICY_NET_BEST && i == 0);
+            int action = greedy ? likeliest_action(log_probs, p->obs[k].mask)
+                                : sample_action(log_probs, p->obs[k].mask, seeds[i], t->n_steps);
             if (t->n_steps == t->max_steps)
                 return fail(BS_TOO_BIG, "policy: more than %d steps", t->max_steps);
             t->actions[t->n_steps] = (uint8_t)action;
@@ -267,6 +283,40 @@ static Status run_net(Policy *p, int32_t n, const Job *jobs, const uint64_t *see
         if (st != BS_TOO_BIG || want.max_steps >= ENV_MAX_STEPS) break;
         want.max_steps *= 2; /* longer than any before: the same episodes again, with more room */
     }
+out:
+    return st;
+}
+
+/* An encoding of the Song costs ten times an episode, so more episodes of one job are cheap. */
+static Status run_best(Policy *p, const Job *job, uint64_t seed, Trajectory *out, PolicyProgress progress,
+                       void *context) {
+    Status st = BS_OK;
+    Job jobs[POLICY_TRIES];
+    uint64_t seeds[POLICY_TRIES];
+    int best = 0;
+    float most = 0;
+    for (int i = 0; i < POLICY_TRIES; i++) {
+        jobs[i] = *job;
+        seeds[i] = rng_mix(seed, (uint64_t)i);
+    }
+    TRY(run_net(p, POLICY_TRIES, jobs, seeds, p->tries, progress, context));
+    for (int i = 0; i < POLICY_TRIES; i++) {
+        const int32_t *units;
+        const uint8_t *fades;
+        float terms[REWARD_TERMS];
+        int32_t n = env_out_units(p->envs[i], &units, &fades);
+        env_score(p->es, job, units, fades, n, terms);
+        float reward = env_score_total(job, terms);
+        if (i == 0 || reward > most) {
+            most = reward;
+            best = i;
+        }
+    }
+    const Trajectory *t = &p->tries[best];
+    if (t->n_steps > out->max_steps) return fail(BS_TOO_BIG, "policy: more than %d steps", out->max_steps);
+    out->n_steps = t->n_steps;
+    memcpy(out->actions, t->actions, (size_t)t->n_steps);
+    memcpy(out->log_probs, t->log_probs, sizeof(float) * (size_t)t->n_steps);
 out:
     return st;
 }
@@ -334,8 +384,11 @@ Status policy_run(Policy *p, const EnvSong *es, int32_t n, const Job *jobs, cons
                   Trajectory *out, PolicyProgress progress, void *context) {
     Status st = BS_OK;
     BS_ASSERT(n > 0 && n <= POLICY_MAX_GROUP);
-    TRY(envs_for(p, es, n));
-    if (policy_needs_weights(p->kind))
+    TRY(envs_for(p, es, p->kind == POLICY_NET_BEST ? POLICY_TRIES : n));
+    if (p->kind == POLICY_NET_BEST)
+        for (int32_t i = 0; i < n && st == BS_OK; i++)
+            st = run_best(p, &jobs[i], seeds[i], &out[i], progress, context);
+    else if (policy_needs_weights(p->kind))
         st = run_net(p, n, jobs, seeds, out, progress, context);
     else if (p->kind == POLICY_RANDOM)
         st = run_random(p, n, jobs, seeds, out, progress, context);

@@ -6,6 +6,7 @@
  * Policy; make one for each thread. */
 #include "common/env/env.h"
 
+/* The numbers go over the wire: new kinds come last. */
 typedef enum PolicyKind {
     POLICY_NET,        /* samples from the network */
     POLICY_NET_GREEDY, /* its most likely action */
@@ -13,6 +14,7 @@ typedef enum PolicyKind {
     POLICY_CROP,       /* the best contiguous block of the asked length */
     POLICY_LAST_TAKE,  /* per slot the last complete take */
     POLICY_RETARGET,   /* dynamic programming over slots, takes and seams under the dense reward */
+    POLICY_NET_BEST,   /* of POLICY_TRIES episodes (one greedy, the rest sampled) that of most dense reward */
     POLICY_KINDS
 } PolicyKind;
 extern const char *const policy_names[POLICY_KINDS]; /* "net", "net-greedy", "random", "crop", ... */
@@ -35,7 +37,7 @@ Status policy_open(Policy **out, PolicyKind kind, const void *weights, size_t n_
 void policy_close(Policy *policy);
 PolicyKind policy_kind(const Policy *policy);
 
-enum { POLICY_MAX_GROUP = 64 };
+enum { POLICY_MAX_GROUP = 64, POLICY_TRIES = 16 };
 
 /* Runs n <= POLICY_MAX_GROUP whole episodes. progress (may be NULL) is called between steps with the steps
  * made so far; returning false gives up with BS_CLOSED. */

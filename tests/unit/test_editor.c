@@ -246,7 +246,13 @@ static void rows_are_named_or_refused_in_words(void **state) {
     assert_int_equal(rows[3].policy, POLICY_NET_GREEDY);
     assert_true(row_draws(&rows[0]) && row_draws(&rows[2]) && !row_draws(&rows[1]) && !row_draws(&rows[3]));
     rows_drop(rows, n);
+    snprintf(text, sizeof text, "best:%.4095s", weights);
+    assert_int_equal(rows_parse(text, rows, &n), BS_OK);
+    assert_int_equal(rows[0].policy, POLICY_NET_BEST);
+    assert_true(row_draws(&rows[0]));
+    rows_drop(rows, n);
     assert_int_equal(rows_parse("crop,crop", rows, &n), BS_INVALID);
+    assert_int_equal(rows_parse("best", rows, &n), BS_INVALID);
     assert_int_equal(rows_parse("net", rows, &n), BS_INVALID);
     assert_int_equal(rows_parse("crop:file", rows, &n), BS_INVALID);
     assert_int_equal(rows_parse("net:/no/such/file", rows, &n), BS_NOT_FOUND);

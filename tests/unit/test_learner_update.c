@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "learner/augment.h"
 #include "tests/unit/learner_play.h"
 
 enum { N = 32 };
@@ -79,22 +80,23 @@ static void an_update_repeats_to_the_bit(void **state) {
     }
 }
 
-static void micro_batches_of_any_size_give_the_same_step(void **state) {
-    (void)state;
+static void same_step_whole_and_in_parts(Stage stage) {
     Bench whole, parts;
     int32_t longest = 0;
-    bench_open(&whole, STAGE_PPO, 4096);
+    bench_open(&whole, stage, 4096);
     for (int i = 0; i < N; i++)
         if (whole.episodes[i]->n_steps > longest) longest = whole.episodes[i]->n_steps;
-    bench_open(&parts, STAGE_PPO, longest > 16 ? longest : 16);
+    bench_open(&parts, stage, longest > 16 ? longest : 16);
     size_t n = policy_net_n_params(whole.trainer->net);
     float *start = malloc(sizeof *start * n);
     memcpy(start, policy_net_params(whole.trainer->net), sizeof *start * n);
     whole.settings.epochs = parts.settings.epochs = 1;
     whole.settings.minibatches = parts.settings.minibatches = 1;
-    UpdateStats a = update(&whole, STAGE_PPO, 0, 1e-4f), b = update(&parts, STAGE_PPO, 0, 1e-4f);
+    whole.settings.imitation_minibatches = parts.settings.imitation_minibatches = 1;
+    UpdateStats a = update(&whole, stage, 0, 1e-4f), b = update(&parts, stage, 0, 1e-4f);
     assert_true(fabs(a.grad_norm - b.grad_norm) < 1e-4 * (1 + a.grad_norm));
-    assert_true(fabs(a.sums.entropy - b.sums.entropy) < 1e-3 * fabs(a.sums.entropy));
+    assert_true(fabs(a.sums.entropy - b.sums.entropy) <= 1e-3 * fabs(a.sums.entropy));
+    assert_true(fabs(a.sums.imitation - b.sums.imitation) <= 1e-4 * fabs(a.sums.imitation));
     double moved = 0, differs = 0;
     for (size_t i = 0; i < n; i++) {
         double x = policy_net_params(whole.trainer->net)[i], y = policy_net_params(parts.trainer->net)[i];
@@ -105,6 +107,55 @@ static void micro_batches_of_any_size_give_the_same_step(void **state) {
     free(start);
     bench_close(&whole);
     bench_close(&parts);
+}
+
+static void micro_batches_of_any_size_give_the_same_step(void **state) {
+    (void)state;
+    same_step_whole_and_in_parts(STAGE_PPO);
+    same_step_whole_and_in_parts(STAGE_RETARGET); /* with noise on the features */
+}
+
+/* A turn of the chroma and noise of the asked size on standardised columns; the rest as it was. */
+static void imitation_hears_the_song_transposed_and_with_noise(void **state) {
+    (void)state;
+    Song *song = song_make(4, &(SongMakeOptions){.takes = 3});
+    const size_t n = (size_t)song->n_units * SONG_FEATURES;
+    float *plain = malloc(sizeof *plain * n), *noisy = malloc(sizeof *noisy * n),
+          *again = malloc(sizeof *again * n);
+    int turns[SONG_CHROMA] = {0}, n_turns = 0;
+    for (uint64_t key = 0; key < 64; key++) {
+        double apart = 0;
+        int turn = -1;
+        augment_features(song, key, 0, plain);
+        augment_features(song, key, 0.3, noisy);
+        augment_features(song, key, 0.3, again);
+        assert_memory_equal(noisy, again, sizeof *noisy * n);
+        for (int k = 0; k < SONG_CHROMA && turn < 0; k++) {
+            bool fits = true;
+            for (int32_t u = 0; u < song->n_units; u++)
+                for (int c = 0; c < SONG_CHROMA; c++)
+                    fits = fits && plain[u * SONG_FEATURES + FEATURE_CHROMA + (c + k) % SONG_CHROMA] ==
+                                       song->features[u * SONG_FEATURES + FEATURE_CHROMA + c];
+            if (fits) turn = k;
+        }
+        assert_true(turn >= 0);
+        n_turns += turns[turn]++ == 0;
+        for (int32_t u = 0; u < song->n_units; u++) {
+            const size_t row = (size_t)u * SONG_FEATURES;
+            double d = noisy[row + FEATURE_LOUDNESS] - song->features[row + FEATURE_LOUDNESS];
+            apart += d * d;
+            assert_true(noisy[row + FEATURE_FLAW] == song->features[row + FEATURE_FLAW]);
+            assert_memory_equal(&noisy[row + FEATURE_KIND], &song->features[row + FEATURE_KIND],
+                                4 * sizeof(float));
+        }
+        apart = sqrt(apart / song->n_units);
+        assert_true(apart > 0.2 && apart < 0.4);
+    }
+    assert_true(n_turns >= 10);
+    free(plain);
+    free(noisy);
+    free(again);
+    song_free(song);
 }
 
 static bool stop_later(void *context) { return --*(int *)context < 0; }
@@ -197,6 +248,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_repeats_to_the_bit),
         cmocka_unit_test(micro_batches_of_any_size_give_the_same_step),
+        cmocka_unit_test(imitation_hears_the_song_transposed_and_with_noise),
         cmocka_unit_test(an_update_given_up_leaves_no_trace),
         cmocka_unit_test(imitation_learns_its_examples),
         cmocka_unit_test(the_value_stage_moves_the_value_head_alone),

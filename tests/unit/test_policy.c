@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/policy_net.h"
+#include "common/nn/nn.h"
 #include "common/policy/policy.h"
 #include "tests/unit/song_maker.h"
 
@@ -146,12 +148,69 @@ static void retarget_keeps_clear_of_never(void **state) {
     song_free(song);
 }
 
+/* A small network with random weights, as it is served. */
+static void weights_made(ByteWriter *w, uint64_t seed) {
+    PolicySpec spec;
+    PolicyNet *net;
+    bytes_init(w, 1 << 24);
+    assert_int_equal(policy_spec_named(&spec, "tiny"), BS_OK);
+    assert_int_equal(policy_net_new(&net, nn_ops_cpu(), &spec,
+                                    (PolicyLimits){.max_units = 1, .max_steps = 1, .max_episodes = 1}, seed),
+                     BS_OK);
+    assert_int_equal(policy_net_save(net, true, w), BS_OK);
+    policy_net_free(net);
+}
+
+static float net_reward(PolicyKind kind, const ByteWriter *w, const EnvSong *es, const Job *job,
+                        uint64_t seed, Trajectory *t) {
+    Policy *policy;
+    Env *env;
+    float terms[REWARD_TERMS];
+    assert_int_equal(policy_open(&policy, kind, w->bytes, w->n_bytes), BS_OK);
+    assert_int_equal(policy_run(policy, es, 1, job, &seed, t, NULL, NULL), BS_OK);
+    policy_close(policy);
+    assert_int_equal(env_new(&env, es), BS_OK);
+    assert_int_equal(env_replay(env, job, t->actions, t->n_steps, NULL, NULL, terms), BS_OK);
+    env_free(env);
+    return env_score_total(job, terms);
+}
+
+static void the_best_of_some_tries_is_never_below_the_greedy_one(void **state) {
+    (void)state;
+    ByteWriter w;
+    Trajectory t, again;
+    int better = 0;
+    weights_made(&w, 5);
+    assert_int_equal(trajectory_init(&t, ENV_MAX_STEPS), BS_OK);
+    assert_int_equal(trajectory_init(&again, ENV_MAX_STEPS), BS_OK);
+    for (uint64_t s = 0; s < 6; s++) {
+        Song *song = song_make(s, &(SongMakeOptions){.takes = 3});
+        EnvSong *es;
+        assert_int_equal(env_song_new(&es, song), BS_OK);
+        Job job = job_of(song, s);
+        float greedy = net_reward(POLICY_NET_GREEDY, &w, es, &job, s, &t);
+        float best = net_reward(POLICY_NET_BEST, &w, es, &job, s, &t);
+        assert_true(best >= greedy);
+        better += best > greedy;
+        assert_true(net_reward(POLICY_NET_BEST, &w, es, &job, s, &again) == best);
+        assert_int_equal(again.n_steps, t.n_steps);
+        assert_memory_equal(again.actions, t.actions, (size_t)t.n_steps);
+        env_song_free(es);
+        song_free(song);
+    }
+    assert_true(better >= 3); /* of a random network the likeliest is seldom the best */
+    trajectory_drop(&t);
+    trajectory_drop(&again);
+    bytes_drop(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_baseline_ends_inside_the_window_and_retarget_is_best),
         cmocka_unit_test(result_is_the_same_alone_and_among_others),
         cmocka_unit_test(random_episodes_differ_with_their_seeds),
         cmocka_unit_test(retarget_keeps_clear_of_never),
+        cmocka_unit_test(the_best_of_some_tries_is_never_below_the_greedy_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
