@@ -100,7 +100,7 @@ $(foreach t,$(TRAIN_C),$(eval $(call link_rule,$(t:tests/train/%.c=$(O)/train/%)
 # ---- people ----------------------------------------------------------------
 .PHONY: help deps check-deps
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that are missing
 	@tools/deps.sh $(PACKAGES)
@@ -139,6 +139,9 @@ fuzzers: $(FUZZERS)
 
 bench: all $(BENCHES) ## the numbers, each checked before it is timed
 	@for b in $(BENCHES); do echo "# $$b"; $$b || exit 1; done
+
+bench-%: all $(O)/bench/bench_% ## one of them: make bench-env
+	@$(O)/bench/bench_$*
 
 .PHONY: train-flaw
 train-flaw: $(O)/train/train_flaw ## refit the flaw model to what the simulator plays now (about 15 minutes)

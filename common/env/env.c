@@ -43,6 +43,7 @@ Status env_new(Env **out, const EnvSong *es) {
     lay_out(e, es, block);
     e->es = es;
     e->now.done = 1;
+    e->plan.plain_tune = -1;
     *out = e;
     return BS_OK;
 }
@@ -61,9 +62,11 @@ void env_copy(Env *to, const Env *from) {
 
 /* ---- the Job as tables --------------------------------------------------------------------------- */
 
-static void mark_never(Env *e) {
+static void mark_never(Env *e, int32_t plain_tune) {
     const EnvSong *es = e->es;
     const Job *job = &e->plan.job;
+    e->plan.plain_tune = job->n_never == 0 ? job->tune : -1;
+    if (plain_tune >= 0 && plain_tune == e->plan.plain_tune) return; /* as they were for the last Job */
     memset(e->never_sum, 0, (size_t)(es->n + 1) * sizeof *e->never_sum);
     for (int32_t i = 0; i < job->n_never; i++)
         for (int32_t k = 0; k < job->never[i].n_units; k++)
@@ -77,11 +80,12 @@ static void mark_never(Env *e) {
 static void list_musts(Env *e) {
     const EnvSong *es = e->es;
     const Job *job = &e->plan.job;
+    e->plan.n_must = 0;
     memset(e->must, 0, (size_t)es->n);
+    if (job->n_must == 0) return;
     for (int32_t i = 0; i < job->n_must; i++)
         for (int32_t k = 0; k < job->must[i].n_units; k++) e->must[job->must[i].first_unit + k] = 1;
     if (e->plan.end >= 0) e->must[e->plan.end] = 0; /* comes last anyway */
-    e->plan.n_must = 0;
     for (int pass = 0; pass < 2;
          pass++) /* units without a place in the form can be kept at any time: first */
         for (int32_t u = 0; u < es->n; u++) {
@@ -142,11 +146,27 @@ static Status check_order(const Env *e) {
     return BS_OK;
 }
 
+/* All allowed beats together, and the shortest allowed unit. */
+static void measure_allowed(const Env *e, int64_t *beats, int64_t *shortest) {
+    const EnvSong *es = e->es;
+    const EnvTune *tune = &es->tunes[e->plan.job.tune];
+    *beats = tune->music_samples;
+    *shortest = tune->shortest_unit;
+    if (!e->plan.has_never) return;
+    *beats = 0;
+    *shortest = INT64_MAX;
+    for (int32_t u = 0; u < es->n; u++) {
+        if (unit_never(e, u)) continue;
+        if (span_samples(es, u, u + 1) < *shortest) *shortest = span_samples(es, u, u + 1);
+        if (es->units[u].kind == UNIT_BEAT) *beats += span_samples(es, u, u + 1);
+    }
+}
+
 static Status check_plan(Env *e) {
     const EnvSong *es = e->es;
     EnvPlan *plan = &e->plan;
     const Job *job = &plan->job;
-    int64_t must = 0, beats = 0;
+    int64_t must = 0, beats, shortest;
     int32_t tiny = 0, allowed = es->n - e->never_sum[es->n];
     for (int32_t i = 0; i < plan->n_must; i++) {
         int32_t u = e->must_units[i];
@@ -165,14 +185,13 @@ static Status check_plan(Env *e) {
     if (must > plan->hi)
         return fail(BS_CONFLICT, "job: what must be kept is %.1f s long, the window ends at %.1f s",
                     seconds(e, must), seconds(e, plan->hi));
+    measure_allowed(e, &beats, &shortest);
+    plan->shortest = shortest < plan->hi ? shortest : plan->hi;
     plan->first_allowed = -1;
-    for (int32_t u = 0; u < es->n; u++) {
-        if (es->units[u].kind != UNIT_BEAT || unit_never(e, u)) continue;
-        beats += span_samples(es, u, u + 1);
-        if (plan->first_allowed < 0 && span_samples(es, u, u + 1) >= plan->tiny &&
+    for (int32_t u = 0; u < es->n && plan->first_allowed < 0; u++)
+        if (es->units[u].kind == UNIT_BEAT && !unit_never(e, u) && span_samples(es, u, u + 1) >= plan->tiny &&
             !(plan->end_is_final && u == plan->end))
             plan->first_allowed = u;
-    }
     if (beats == 0) return fail(BS_CONFLICT, "job: no beat of tune %d is allowed", job->tune);
     if (plan->first_allowed < 0 && !job->no_loop)
         return fail(BS_CONFLICT, "job: a window of %.0f s is too long for units this short",
@@ -199,8 +218,9 @@ static Status check_plan(Env *e) {
 Status plan_make(Env *e, const Job *job) {
     const EnvSong *es = e->es;
     EnvPlan *plan = &e->plan;
+    int32_t plain_tune = plan->plain_tune;
     Status st = BS_OK;
-    TRY(job_check(job, es->song));
+    TRY(job_check_window(job, es->song, es->longest_unit));
     memset(plan, 0, sizeof *plan);
     plan->job = *job;
     plan->lo = job->lo_samples;
@@ -212,13 +232,9 @@ Status plan_make(Env *e, const Job *job) {
                            span_samples(es, plan->end, plan->end + 1) < plan->tiny);
     plan->constrained = job->n_must > 0 || plan->end >= 0 || job->no_loop || job->no_reorder;
     plan->has_never = job->n_never > 0;
-    mark_never(e);
+    mark_never(e, plain_tune);
     list_musts(e);
     if (job->no_reorder) measure_form(e);
-    plan->shortest = plan->hi;
-    for (int32_t u = 0; u < es->n; u++)
-        if (!unit_never(e, u) && span_samples(es, u, u + 1) < plan->shortest)
-            plan->shortest = span_samples(es, u, u + 1);
     TRY(check_plan(e));
     reward_plan(es, plan);
 out:

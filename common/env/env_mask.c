@@ -109,33 +109,25 @@ bool append_fits_all(const Env *e, int32_t a, int32_t b, int32_t times, int32_t 
     return !e->plan.constrained || meets_constraints(e, &x);
 }
 
-/* A span's end at the playhead, or -1 where a shorter span has the same end. */
-static inline int32_t span_end(const Env *e, int span) {
-    const EnvUnit *x = &e->es->units[e->now.playhead];
-    return span && x->end[span] == x->end[span - 1] ? -1 : x->end[span];
+static inline bool keep_legal(const Env *e, int span) {
+    int32_t p = e->now.playhead;
+    if (p >= e->es->n || !(e->es->units[p].spans >> span & 1)) return false;
+    return append_fits(e, p, e->es->units[p].end[span], 1, -1);
 }
 
-static inline bool keep_legal(const Env *e, int span) {
-    if (e->now.playhead >= e->es->n) return false;
-    int32_t end = span_end(e, span);
-    return end >= 0 && append_fits(e, e->now.playhead, end, 1, -1);
+static inline bool may_cut(const Env *e) {
+    const EnvNow *now = &e->now;
+    return !now->owed && now->playhead < e->es->n && now->cuts < ENV_MAX_CUTS && now->n_steps < CUT_STEPS;
 }
 
 static inline bool cut_legal(const Env *e, int span) {
-    const EnvNow *now = &e->now;
-    if (now->owed || now->playhead >= e->es->n || now->cuts >= ENV_MAX_CUTS || now->n_steps >= CUT_STEPS)
-        return false;
-    return span_end(e, span) >= 0;
+    return may_cut(e) && e->es->units[e->now.playhead].spans >> span & 1;
 }
 
 static inline bool loop_legal(const Env *e, int span, int times) {
-    const EnvNow *now = &e->now;
-    if (now->owed > 1 || now->playhead >= e->es->n) return false;
-    const EnvUnit *x = &e->es->units[now->playhead];
-    if (x->kind != UNIT_BEAT || !x->starts[span]) return false;
-    for (int k = 0; k < span; k++)
-        if (x->starts[k] && x->end[k] == x->end[span]) return false;
-    return append_fits(e, now->playhead, x->end[span], times, -1);
+    int32_t p = e->now.playhead;
+    if (e->now.owed > 1 || p >= e->es->n || !(e->es->units[p].loops >> span & 1)) return false;
+    return append_fits(e, p, e->es->units[p].end[span], times, -1);
 }
 
 /* The edit may end: long enough, nothing open, on the end unit where one is asked. */
@@ -154,7 +146,7 @@ static inline bool is_jump(const Env *e, int32_t v) {
 
 static inline int target_room(const Env *e, int i, int32_t v) {
     const EnvMenu *menu = &e->es->menus[anchor_of(e)];
-    if (i >= MENU_DYNAMIC) return menu->fade_room[i - MENU_DYNAMIC];
+    if (i >= MENU_DYNAMIC) return menu->fade_room[i];
     if (v == menu->first) return menu->first_room;
     return fade_room(e->es, e->now.last, v);
 }
@@ -186,9 +178,8 @@ static inline bool pair_legal(const Env *e, int i) {
     if (e->now.owed || e->now.last < 0 || e->plan.job.no_reorder) return false;
     const EnvMenu *menu = &e->es->menus[e->now.last + 1];
     const int32_t *p = menu->pair[i];
-    if (p[0] < 0 || e->now.length + menu->pair_samples[i] > e->plan.hi) return false;
-    return (only_lengths(e, menu, p[1] - p[0] + 1) && !unit_never(e, p[2])) ||
-           append_fits(e, p[0], p[1], 1, p[2]);
+    if (menu->pair_samples[i] > e->plan.hi - e->now.length) return false;
+    return only_lengths(e, menu, menu->pair_units[i]) || append_fits(e, p[0], p[1], 1, p[2]);
 }
 
 bool action_legal(const Env *e, int action) {
@@ -203,83 +194,147 @@ bool action_legal(const Env *e, int action) {
     return pair_legal(e, action - ACT_REORDER);
 }
 
-#define LEGAL(action)                    \
-    do {                                 \
-        if (n++ == 0) *first = (action); \
-        if (mask) mask[action] = 1;      \
-        if (n >= limit) return n;        \
-    } while (0)
+/* ---- the mask ------------------------------------------------------------------------------------ */
 
-/* The targets of the anchor's own menu, by lengths alone; none of them is the anchor. */
-static int scan_lengths(const Env *e, uint8_t *mask) {
+/* What of a target is legal, as four bits: the short fade; half a beat and one beat; two beats; four. */
+enum { BIT_SHORT = 1, BIT_BEAT = 2, BIT_2_BEATS = 4, BIT_4_BEATS = 8 };
+
+/* The five mask bytes of a target by those bits, lowest byte first. */
+#define FADE_BYTES(bits)                                                                                 \
+    ((uint64_t)((bits)&1) | (uint64_t)((bits) >> 1 & 1) * 0x010100 | (uint64_t)((bits) >> 2 & 1) << 24 | \
+     (uint64_t)((bits) >> 3 & 1) << 32)
+static const uint64_t fade_bytes[16] = {FADE_BYTES(0),  FADE_BYTES(1),  FADE_BYTES(2),  FADE_BYTES(3),
+                                        FADE_BYTES(4),  FADE_BYTES(5),  FADE_BYTES(6),  FADE_BYTES(7),
+                                        FADE_BYTES(8),  FADE_BYTES(9),  FADE_BYTES(10), FADE_BYTES(11),
+                                        FADE_BYTES(12), FADE_BYTES(13), FADE_BYTES(14), FADE_BYTES(15)};
+_Static_assert(FADE_COUNT == 5 && FADE_SHORT == 0 && FADE_4_BEATS == 4, "five bytes a target");
+
+static int target_bits(const Env *e, int i) {
+    const EnvNow *now = &e->now;
+    int32_t v = now->menu[i];
+    if (!is_jump(e, v) || !append_fits(e, v, v + 1, 1, -1)) return 0;
+    if (now->last < 0 || v == now->last + 1 || now->run < 1) return BIT_SHORT;
+    int room = target_room(e, i, v);
+    if (now->run < room) room = now->run;
+    if (room < 1) return BIT_SHORT;
+    int bits = BIT_SHORT | BIT_BEAT;
+    if (room >= 2 && run_fits(e, v, 2)) bits |= BIT_2_BEATS;
+    if (room >= 4 && run_fits(e, v, 4)) bits |= BIT_4_BEATS;
+    return bits;
+}
+
+/* The same for the anchor's own menu by lengths alone, eight targets at a time: none of them is the anchor.
+ * Entries of the episode's own are 0. */
+static void menu_bits(const Env *e, int32_t bits[ENV_TARGETS]) {
     const EnvMenu *menu = &e->es->menus[e->now.last + 1];
     int64_t left = e->plan.hi - e->now.length;
-    int32_t room = left < INT32_MAX - 1 ? (int32_t)left : INT32_MAX - 1;
-    int n = 0;
-    for (int i = 0; i < MENU_STATIC; i++) {
-        uint8_t *m = mask + ACT_CROSSFADE + (MENU_DYNAMIC + i) * FADE_COUNT;
-        int fade = menu->fade_room[i] < e->now.run ? menu->fade_room[i] : e->now.run;
-        uint8_t there = e->now.menu[MENU_DYNAMIC + i] >= 0 && menu->samples[i][0] <= room;
-        m[FADE_SHORT] = there;
-        m[FADE_HALF_BEAT] = m[FADE_1_BEAT] = there & (fade >= 1);
-        m[FADE_2_BEATS] = there & (fade >= 2) & (menu->samples[i][1] <= room);
-        m[FADE_4_BEATS] = there & (fade >= 4) & (menu->samples[i][2] <= room);
-        n += m[0] + 2 * m[1] + m[3] + m[4];
+    int32_t room = left < INT32_MAX - 1 ? (int32_t)left : INT32_MAX - 1, run = e->now.run;
+    int32_t run1 = run >= 1 ? -1 : 0, run2 = run >= 2 ? -1 : 0, run4 = run >= 4 ? -1 : 0;
+    for (int i = 0; i < ENV_TARGETS; i += 8) {
+        const I8 *target = (const I8 *)(e->now.menu + i), *fade = (const I8 *)(menu->fade_room + i);
+        const I8 *one = (const I8 *)(menu->samples[0] + i), *two = (const I8 *)(menu->samples[1] + i),
+                 *four = (const I8 *)(menu->samples[2] + i);
+        I8 there = (*target >= 0) & (*one <= room);
+        I8 b = (BIT_SHORT & (I8){1, 1, 1, 1, 1, 1, 1, 1}) | (BIT_BEAT & run1 & (*fade >= 1)) |
+               (BIT_2_BEATS & run2 & (*fade >= 2) & (*two <= room)) |
+               (BIT_4_BEATS & run4 & (*fade >= 4) & (*four <= room));
+        *(I8 *)(bits + i) = there & b;
     }
+}
+
+static void mask_jumps(const Env *e, uint8_t *mask) {
+    int32_t bits[ENV_TARGETS];
+    int n = ENV_TARGETS;
+    if (e->now.last >= 0 && only_lengths(e, &e->es->menus[e->now.last + 1], 4)) {
+        menu_bits(e, bits);
+        n = MENU_DYNAMIC;
+    }
+    for (int i = 0; i < n; i++) bits[i] = e->now.menu[i] < 0 ? 0 : target_bits(e, i);
+    for (int i = 0; i < ENV_TARGETS; i++) /* eight bytes at a time: three are the next one's, written later */
+        memcpy(mask + ACT_CROSSFADE + i * FADE_COUNT, &fade_bytes[bits[i]], sizeof fade_bytes[0]);
+}
+_Static_assert(ENV_PAIRS >= 3, "the last target's eight bytes end inside the pairs");
+
+static void mask_pairs(const Env *e, uint8_t *mask) {
+    memset(mask + ACT_REORDER, 0, ENV_PAIRS);
+    if (e->now.last < 0 || e->plan.job.no_reorder) return;
+    const EnvMenu *menu = &e->es->menus[e->now.last + 1];
+    int64_t left = e->plan.hi - e->now.length;
+    bool simple = only_lengths(e, menu, menu->pair_most_units);
+    for (int i = 0; i < ENV_PAIRS; i++)
+        mask[ACT_REORDER + i] = menu->pair_samples[i] <= left && (simple || pair_legal(e, i));
+}
+
+static void mask_spans(const Env *e, uint8_t *mask) {
+    int32_t p = e->now.playhead;
+    if (p >= e->es->n) return;
+    const EnvUnit *x = &e->es->units[p];
+    int cuts = may_cut(e) ? x->spans : 0, loops = e->now.owed <= 1 ? x->loops : 0;
+    for (int k = 0; k < SPANS; k++) {
+        mask[ACT_KEEP + k] = x->spans >> k & 1 && append_fits(e, p, x->end[k], 1, -1);
+        mask[ACT_CUT + k] = cuts >> k & 1;
+        for (int times = 2; loops >> k & 1 && times <= 4; times++)
+            mask[ACT_LOOP + k * 3 + times - 2] = append_fits(e, p, x->end[k], times, -1);
+    }
+}
+
+static int count_ones(const uint8_t mask[ENV_ACTIONS]) {
+    int n = 0, i = 0;
+    for (uint64_t x; i + 8 <= ENV_ACTIONS; i += 8) {
+        memcpy(&x, mask + i, 8);
+        n += __builtin_popcountll(x);
+    }
+    for (; i < ENV_ACTIONS; i++) n += mask[i];
     return n;
 }
 
-static int scan_jumps(const Env *e, uint8_t *mask, int n, int limit, int *first) {
-    const EnvNow *now = &e->now;
-    int n_targets = ENV_TARGETS;
-    if (mask && limit > ENV_ACTIONS && now->last >= 0 && only_lengths(e, &e->es->menus[now->last + 1], 4)) {
-        n += scan_lengths(e, mask);
-        n_targets = MENU_DYNAMIC;
-    }
-    for (int i = 0; i < n_targets; i++) {
-        int32_t v = now->menu[i];
-        if (v < 0 || !is_jump(e, v) || !append_fits(e, v, v + 1, 1, -1)) continue;
-        int action = ACT_CROSSFADE + i * FADE_COUNT;
-        LEGAL(action);
-        if (now->last < 0 || v == now->last + 1 || now->run < 1) continue;
-        int room = target_room(e, i, v);
-        if (now->run < room) room = now->run;
-        if (room < 1) continue;
-        LEGAL(action + FADE_HALF_BEAT);
-        LEGAL(action + FADE_1_BEAT);
-        if (room >= 2 && run_fits(e, v, 2)) LEGAL(action + FADE_2_BEATS);
-        if (room >= 4 && run_fits(e, v, 4)) LEGAL(action + FADE_4_BEATS);
-    }
-    return n;
-}
-
-int legal_scan(const Env *e, uint8_t *mask, int limit, int *first) {
-    int n = 0;
-    if (mask) memset(mask, 0, ENV_ACTIONS);
-    *first = -1;
+int legal_mask(const Env *e, uint8_t mask[ENV_ACTIONS]) {
+    memset(mask, 0, ENV_ACTIONS);
     if (e->now.done) return 0;
     if (e->now.rest_only) {
-        LEGAL(ACT_REST);
-        return n;
+        mask[ACT_REST] = 1;
+        return 1;
+    }
+    mask_spans(e, mask);
+    mask[ACT_REST] = rest_legal(e);
+    if (!e->now.owed) {
+        mask_jumps(e, mask);
+        mask_pairs(e, mask);
+    }
+    return count_ones(mask);
+}
+
+#define FOUND(action)           \
+    do {                        \
+        *only = (action);       \
+        if (++n == 2) return n; \
+    } while (0)
+
+int legal_few(const Env *e, int *only) {
+    int n = 0;
+    *only = -1;
+    if (e->now.done) return 0;
+    if (e->now.rest_only) {
+        *only = ACT_REST;
+        return 1;
     }
     for (int k = 0; k < SPANS; k++)
-        if (keep_legal(e, k)) LEGAL(ACT_KEEP + k);
+        if (keep_legal(e, k)) FOUND(ACT_KEEP + k);
     for (int k = 0; k < SPANS; k++)
-        if (cut_legal(e, k)) LEGAL(ACT_CUT + k);
-    if (rest_legal(e)) LEGAL(ACT_REST);
-    if (e->now.playhead < e->es->n && e->es->units[e->now.playhead].kind == UNIT_BEAT && e->now.owed <= 1)
-        for (int k = 0; k < SPANS; k++)
-            for (int times = 2; times <= 4; times++)
-                if (loop_legal(e, k, times)) LEGAL(ACT_LOOP + k * 3 + times - 2);
+        if (cut_legal(e, k)) FOUND(ACT_CUT + k);
+    if (rest_legal(e)) FOUND(ACT_REST);
+    for (int k = 0; k < SPANS; k++)
+        for (int times = 2; times <= 4; times++)
+            if (loop_legal(e, k, times)) FOUND(ACT_LOOP + k * 3 + times - 2);
     if (e->now.owed) return n;
-    n = scan_jumps(e, mask, n, limit, first);
-    if (n >= limit) return n;
+    for (int i = 0; i < ENV_TARGETS; i++) {
+        int bits = e->now.menu[i] < 0 ? 0 : target_bits(e, i);
+        if (bits) FOUND(ACT_CROSSFADE + i * FADE_COUNT);
+        if (bits & ~BIT_SHORT) return 2;
+    }
     for (int i = 0; i < ENV_PAIRS; i++)
-        if (pair_legal(e, i)) LEGAL(ACT_REORDER + i);
+        if (pair_legal(e, i)) FOUND(ACT_REORDER + i);
     return n;
 }
 
-int env_legal(const Env *e, uint8_t mask[ENV_ACTIONS]) {
-    int first;
-    return legal_scan(e, mask, ENV_ACTIONS + 1, &first);
-}
+int env_legal(const Env *e, uint8_t mask[ENV_ACTIONS]) { return legal_mask(e, mask); }

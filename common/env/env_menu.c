@@ -5,6 +5,8 @@
  *   0 the first open must   1 the end unit   2 the first allowed beat   3 the next beat of the form
  *   (no_reorder)   4 the first unkept beat (no_loop)   5 the playhead
  * A target that is there twice is offered at its first place only. */
+#include <string.h>
+
 #include "common/env/env_state.h"
 
 enum { SAME_BEAT = 7, NEXT_BAR = 4, DOWNBEATS = 3, PHRASES = 2, SECTIONS = 4, WINDOW = 256 };
@@ -161,14 +163,22 @@ static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
     for (int i = 0; i < ENV_PAIRS; i++) {
         int32_t go_on = i % 2 ? next : anchor < es->n ? anchor : -1;
         m->pair[i][0] = m->pair[i][1] = m->pair[i][2] = m->pair_section[i] = -1;
+        m->pair_seen[i][0] = m->pair_seen[i][1] = -1;
+        m->pair_samples[i] = INT64_MAX;
         if (i / 2 >= n || go_on < 0 || anchor == 0 || (i % 2 && next == anchor)) continue;
         const EnvSection *s = &es->sections[near[i / 2]];
         if (s->first == anchor || s->end == go_on) continue;
         m->pair[i][0] = s->first;
         m->pair[i][1] = s->end;
         m->pair[i][2] = go_on;
+        m->pair_seen[i][0] = s->first;
+        m->pair_seen[i][1] = go_on;
         m->pair_section[i] = near[i / 2];
-        m->pair_samples[i] = span_samples(es, s->first, s->end) + span_samples(es, go_on, go_on + 1);
+        m->pair_units[i] = s->end - s->first + 1;
+        if (m->pair_units[i] > m->pair_most_units) m->pair_most_units = m->pair_units[i];
+        if (es->units[go_on].tune < 0 ||
+            es->units[go_on].tune == tune) /* units of other tunes are never kept */
+            m->pair_samples[i] = span_samples(es, s->first, s->end) + span_samples(es, go_on, go_on + 1);
         Seam in = seam_of(es, anchor - 1, s->first), back = seam_of(es, s->end - 1, go_on);
         float *row = m->pair_features[i];
         row[OBS_PAIR_THERE] = 1;
@@ -197,18 +207,26 @@ void menus_make(EnvSong *es) {
     int32_t tune = -1, first = -1;
     for (int32_t anchor = 0; anchor <= es->n; anchor++) {
         EnvMenu *m = &es->menus[anchor];
-        Pick p = {m->target, anchor, 0};
+        Pick p = {m->target + MENU_DYNAMIC, anchor, 0};
         pick_targets(es, &p);
-        for (int i = 0; i < p.n; i++) {
-            int32_t v = m->target[i];
-            target_fill(es, anchor - 1, v, m->features[i]);
-            m->fade_room[i] = (uint8_t)fade_room(es, anchor - 1, v);
+        for (int i = 0; i < ENV_TARGETS; i++) {
+            int32_t v = i >= MENU_DYNAMIC && i - MENU_DYNAMIC < p.n ? m->target[i] : -1;
+            m->target[i] = v;
             for (int k = 0; k < 3; k++) {
-                int64_t x = v + (1 << k) <= es->n ? span_samples(es, v, v + (1 << k)) : INT32_MAX;
-                m->samples[i][k] = x < INT32_MAX ? (int32_t)x : INT32_MAX;
+                int64_t x = v >= 0 && v + (1 << k) <= es->n ? span_samples(es, v, v + (1 << k)) : INT32_MAX;
+                m->samples[k][i] = x < INT32_MAX ? (int32_t)x : INT32_MAX;
             }
+            if (v < 0) continue;
+            float *row = m->features[i - MENU_DYNAMIC];
+            target_fill(es, anchor - 1, v, row);
+            m->fade_room[i] = fade_room(es, anchor - 1, v);
+            m->run_length[i] = row[OBS_TARGET_RUN_LENGTH];
+            m->section_length[i] = row[OBS_TARGET_SECTION_LENGTH];
+            m->form_left[i] = row[OBS_TARGET_FORM_LEFT];
+            m->section_samples[i] = row[OBS_TARGET_SECTION_LENGTH] < 0x7fffff00
+                                        ? (int32_t)row[OBS_TARGET_SECTION_LENGTH]
+                                        : INT32_MAX;
         }
-        for (int i = p.n; i < MENU_STATIC; i++) m->target[i] = -1;
         if (tune_at(es, anchor) != tune) {
             tune = tune_at(es, anchor);
             first = first_beat(es, tune);
@@ -217,7 +235,7 @@ void menus_make(EnvSong *es) {
         m->tune = tune;
         if (first >= 0) {
             target_fill(es, anchor - 1, first, m->first_features);
-            m->first_room = (uint8_t)fade_room(es, anchor - 1, first);
+            m->first_room = fade_room(es, anchor - 1, first);
         }
         pick_pairs(es, m, anchor);
     }
@@ -226,45 +244,51 @@ void menus_make(EnvSong *es) {
 int env_song_targets(const EnvSong *es, int32_t anchor, int32_t targets[ENV_TARGETS]) {
     int n = 0;
     if (anchor < 0 || anchor > es->n) return 0;
-    for (int i = 0; i < MENU_STATIC; i++)
+    for (int i = MENU_DYNAMIC; i < ENV_TARGETS; i++)
         if (es->menus[anchor].target[i] >= 0) targets[n++] = es->menus[anchor].target[i];
     return n;
 }
 
-void menu_update(Env *e) {
+/* The entries that depend on the episode, -1 = none. */
+static void menu_dynamic(Env *e, int32_t anchor, int32_t own[MENU_DYNAMIC]) {
     const EnvSong *es = e->es;
     EnvNow *now = &e->now;
-    int32_t anchor = anchor_of(e), *menu = now->menu;
-    for (int i = 0; i < MENU_DYNAMIC; i++) menu[i] = -1;
-    const int32_t *fixed = es->menus[anchor].target;
-    for (int i = 0; i < MENU_STATIC; i++) menu[MENU_DYNAMIC + i] = fixed[i];
-
+    for (int i = 0; i < MENU_DYNAMIC; i++) own[i] = -1;
     if (e->plan.constrained) {
         if (now->n_open > 0) {
             while (e->kept[e->must_units[now->must_at]]) now->must_at++;
-            menu[0] = e->must_units[now->must_at];
+            own[0] = e->must_units[now->must_at];
         }
-        menu[1] = e->plan.end;
+        own[1] = e->plan.end;
         if (e->plan.job.no_reorder && now->next_pid < es->n_pids) {
             int32_t pid = now->next_pid;
             while (pid < es->n_pids && e->short_unit[pid] < 0) pid++;
-            if (pid < es->n_pids) menu[3] = e->short_unit[pid];
+            if (pid < es->n_pids) own[3] = e->short_unit[pid];
         }
         if (e->plan.job.no_loop) {
             while (now->free_at < es->n &&
                    (e->kept[now->free_at] || unit_never(e, now->free_at) ||
                     es->units[now->free_at].kind != UNIT_BEAT || now->free_at == e->plan.end))
                 now->free_at++;
-            if (now->free_at < es->n) menu[4] = now->free_at;
+            if (now->free_at < es->n) own[4] = now->free_at;
         }
     }
-    menu[2] = e->plan.first_allowed;
-    if (now->playhead < es->n && now->playhead != anchor) menu[5] = now->playhead;
-    for (int i = 1; i < MENU_DYNAMIC; i++)
-        for (int k = 0; k < i; k++)
-            if (menu[i] == menu[k]) menu[i] = -1;
-    for (int k = 0; k < MENU_DYNAMIC; k++)
-        if (menu[k] >= 0)
-            for (int i = MENU_DYNAMIC; i < ENV_TARGETS; i++)
-                if (menu[i] == menu[k]) menu[i] = -1;
+    own[2] = e->plan.first_allowed;
+    if (now->playhead < es->n && now->playhead != anchor) own[5] = now->playhead;
 }
+
+void menu_update(Env *e) {
+    int32_t anchor = anchor_of(e), own[MENU_DYNAMIC], *menu = e->now.menu;
+    const I8 *fixed = (const I8 *)e->es->menus[anchor].target;
+    I8 rest[ENV_TARGETS / 8] = {fixed[0], fixed[1], fixed[2], fixed[3]};
+    menu_dynamic(e, anchor, own);
+    for (int i = 0; i < MENU_DYNAMIC; i++) {
+        if (own[i] < 0) continue;
+        for (int k = 0; k < i; k++)
+            if (own[k] == own[i]) own[i] = -1;
+        for (int k = 0; k < ENV_TARGETS / 8; k++) rest[k] |= rest[k] == own[i]; /* offered once: -1 */
+    }
+    memcpy(menu, rest, sizeof rest);
+    memcpy(menu, own, sizeof own);
+}
+_Static_assert(ENV_TARGETS == 32, "four vectors of eight");

@@ -74,38 +74,97 @@ static void observe_here(const Env *e, const Seam *s, float *x) {
     }
 }
 
+typedef float F8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+/* What of the anchor's rows depends on the episode, a column at a time. */
+typedef struct Columns {
+    float run_length[ENV_TARGETS], section_length[ENV_TARGETS], form_left[ENV_TARGETS];
+    float lands[ENV_TARGETS], ahead[ENV_TARGETS];
+} Columns;
+
+/* out = min(x scale, most), eight at a time */
+static inline void scale_column(float *out, const float *x, float scale, float most) {
+    F8 limit = {most, most, most, most, most, most, most, most};
+    for (int i = 0; i < ENV_TARGETS; i += 8) {
+        F8 y = *(const F8 *)(x + i) * scale;
+        I8 over = y > limit;
+        *(I8 *)(out + i) = (over & (I8)limit) | (~over & (I8)y);
+    }
+}
+
+static int32_t room_of(int64_t x) { return x > INT32_MAX - 1 ? INT32_MAX - 1 : x < -1 ? -1 : (int32_t)x; }
+
+static void make_columns(const Env *e, const EnvMenu *menu, Columns *c) {
+    const EnvNow *now = &e->now;
+    float scale = e->plan.per_sample;
+    scale_column(c->run_length, menu->run_length, scale, 2);
+    scale_column(c->section_length, menu->section_length, scale, 2);
+    scale_column(c->form_left, menu->form_left, scale, 4);
+    int32_t lo = room_of(e->plan.lo - now->length), hi = room_of(e->plan.hi - now->length);
+    const F8 one = {1, 1, 1, 1, 1, 1, 1, 1};
+    for (int i = 0; i < ENV_TARGETS; i += 8) {
+        I8 section = *(const I8 *)(menu->section_samples + i), v = *(const I8 *)(now->menu + i);
+        *(I8 *)(c->lands + i) = (section >= lo) & (section <= hi) & (I8)one;
+        *(I8 *)(c->ahead + i) = (v > now->playhead) & (I8)one;
+    }
+}
+
+/* A row of the tables as it is observed now. */
+static void observe_row(const Env *e, int32_t v, float *row) {
+    const EnvNow *now = &e->now;
+    float section = row[OBS_TARGET_SECTION_LENGTH];
+    row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
+    row[OBS_TARGET_RUN_LENGTH] = clip(row[OBS_TARGET_RUN_LENGTH] * e->plan.per_sample, 0, 2);
+    row[OBS_TARGET_SECTION_LANDS] = lands(&e->plan, now->length + (int64_t)section);
+    row[OBS_TARGET_SECTION_LENGTH] = clip(section * e->plan.per_sample, 0, 2);
+    row[OBS_TARGET_FORM_LEFT] = clip(row[OBS_TARGET_FORM_LEFT] * e->plan.per_sample, 0, 4);
+    row[OBS_TARGET_AHEAD] = v > now->playhead;
+}
+
+/* The rows that lie ready in the anchor's menu. */
+static void observe_menu(const Env *e, const EnvMenu *menu, float (*rows)[ENV_TARGET_FEATURES]) {
+    Columns c;
+    make_columns(e, menu, &c);
+    memcpy(rows[MENU_DYNAMIC], menu->features, sizeof menu->features);
+    for (int i = MENU_DYNAMIC; i < ENV_TARGETS; i++) {
+        int32_t v = e->now.menu[i];
+        float *row = rows[i];
+        if (v < 0) {
+            memset(row, 0, sizeof *rows);
+            continue;
+        }
+        row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
+        row[OBS_TARGET_RUN_LENGTH] = c.run_length[i];
+        row[OBS_TARGET_SECTION_LENGTH] = c.section_length[i];
+        row[OBS_TARGET_SECTION_LANDS] = c.lands[i];
+        row[OBS_TARGET_FORM_LEFT] = c.form_left[i];
+        row[OBS_TARGET_AHEAD] = c.ahead[i];
+    }
+}
+
 static void observe_targets(const Env *e, const Seam *here, EnvObs *obs) {
     const EnvSong *es = e->es;
     const EnvNow *now = &e->now;
-    int32_t last = now->last;
     const EnvMenu *menu = &es->menus[anchor_of(e)];
+    float(*rows)[ENV_TARGET_FEATURES] = obs->target_features;
+    bool started = now->last >= 0; /* before that there is no seam, and every target is a start */
     memcpy(obs->target, now->menu, sizeof obs->target);
-    memset(obs->target_features, 0, MENU_DYNAMIC * sizeof obs->target_features[0]);
-    memcpy(obs->target_features[MENU_DYNAMIC], menu->features, sizeof menu->features);
-    for (int i = 0; i < ENV_TARGETS; i++) {
+    memset(rows, 0, (started ? MENU_DYNAMIC : ENV_TARGETS) * sizeof *rows);
+    if (started) observe_menu(e, menu, rows);
+    for (int i = 0; i < (started ? MENU_DYNAMIC : ENV_TARGETS); i++) {
         int32_t v = now->menu[i];
-        float *row = obs->target_features[i];
-        if (v < 0) {
-            memset(row, 0, sizeof obs->target_features[i]);
-            continue;
-        }
-        if (v == menu->first && i < MENU_DYNAMIC && last >= 0) {
-            memcpy(row, menu->first_features, sizeof menu->first_features);
-        } else if (i < MENU_DYNAMIC || last < 0) {
+        if (v < 0) continue;
+        if (started && v == menu->first) {
+            memcpy(rows[i], menu->first_features, sizeof menu->first_features);
+        } else {
             Seam s = {0};
             if (v == now->playhead)
                 s = *here;
-            else if (last >= 0)
-                s = seam_of(es, last, v);
-            target_features(es, last, v, &s, row);
+            else if (started)
+                s = seam_of(es, now->last, v);
+            target_features(es, now->last, v, &s, rows[i]);
         }
-        row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
-        row[OBS_TARGET_RUN_LENGTH] = clip(row[OBS_TARGET_RUN_LENGTH] * e->plan.per_sample, 0, 2);
-        float section = row[OBS_TARGET_SECTION_LENGTH];
-        row[OBS_TARGET_SECTION_LANDS] = lands(&e->plan, now->length + (int64_t)section);
-        row[OBS_TARGET_SECTION_LENGTH] = clip(section * e->plan.per_sample, 0, 2);
-        row[OBS_TARGET_FORM_LEFT] = clip(row[OBS_TARGET_FORM_LEFT] * e->plan.per_sample, 0, 4);
-        row[OBS_TARGET_AHEAD] = v > now->playhead;
+        observe_row(e, v, rows[i]);
     }
 }
 
@@ -117,20 +176,18 @@ static void observe_pairs(const Env *e, EnvObs *obs) {
         return;
     }
     const EnvMenu *menu = &es->menus[e->now.last + 1];
+    memcpy(obs->pair, menu->pair_seen, sizeof obs->pair);
     memcpy(obs->pair_features, menu->pair_features, sizeof obs->pair_features);
     for (int i = 0; i < ENV_PAIRS; i++) {
-        const int32_t *pair = menu->pair[i];
-        obs->pair[i][0] = pair[0];
-        obs->pair[i][1] = pair[2];
-        if (pair[0] < 0) continue;
         float *row = obs->pair_features[i];
+        if (menu->pair_section[i] < 0) continue;
         row[OBS_PAIR_LENGTH] = clip(row[OBS_PAIR_LENGTH] * e->plan.per_sample, 0, 2);
-        row[OBS_PAIR_KEPT] = (float)e->section_kept[menu->pair_section[i]] / (float)(pair[1] - pair[0]);
+        int32_t kept = e->section_kept[menu->pair_section[i]];
+        if (kept > 0) row[OBS_PAIR_KEPT] = (float)kept / (float)(menu->pair_units[i] - 1);
     }
 }
 
 void env_observe(const Env *env, EnvObs *obs) {
-    int first;
     int32_t p = env->now.playhead, last = env->now.last;
     BS_ASSERT(!env->now.done);
     Seam here = {0};
@@ -144,5 +201,5 @@ void env_observe(const Env *env, EnvObs *obs) {
     observe_here(env, &here, obs->step);
     observe_targets(env, &here, obs);
     observe_pairs(env, obs);
-    obs->n_legal = legal_scan(env, obs->mask, ENV_ACTIONS + 1, &first);
+    obs->n_legal = legal_mask(env, obs->mask);
 }

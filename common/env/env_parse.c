@@ -110,7 +110,7 @@ static void set_bit(uint8_t *bits, int64_t i) {
 static bool play_forced(Env *e, const Wanted *w) {
     int only;
     while (!e->now.done) {
-        int n = legal_scan(e, NULL, 2, &only);
+        int n = legal_few(e, &only);
         if (n > 1) return true;
         if (n == 0 || !worth_trying(e, w, only)) return false;
         state_apply(e, only, false);

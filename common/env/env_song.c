@@ -95,6 +95,34 @@ static void make_units(EnvSong *es) {
     }
 }
 
+/* Which spans of a unit are worth an action: those that end where a shorter one ends are not. */
+static void make_spans(EnvSong *es) {
+    for (int32_t u = 0; u < es->n; u++) {
+        EnvUnit *x = &es->units[u];
+        for (int k = 0; k < SPANS; k++) {
+            bool loops = x->kind == UNIT_BEAT && x->starts[k];
+            for (int i = 0; i < k; i++) loops &= !(x->starts[i] && x->end[i] == x->end[k]);
+            x->spans |= (uint8_t)((k == 0 || x->end[k] != x->end[k - 1]) << k);
+            x->loops |= (uint8_t)(loops << k);
+        }
+    }
+}
+
+/* What a Job without never ranges is checked against. */
+static void make_limits(EnvSong *es) {
+    for (int32_t t = 0; t < es->song->n_tunes; t++) es->tunes[t].shortest_unit = INT64_MAX;
+    for (int32_t u = 0; u < es->n; u++) {
+        int64_t samples = span_samples(es, u, u + 1);
+        const EnvUnit *x = &es->units[u];
+        if (samples > es->longest_unit) es->longest_unit = samples;
+        for (int32_t t = 0; t < es->song->n_tunes; t++) {
+            if (x->tune >= 0 && x->tune != t) continue;
+            if (samples < es->tunes[t].shortest_unit) es->tunes[t].shortest_unit = samples;
+            if (x->kind == UNIT_BEAT) es->tunes[t].music_samples += samples;
+        }
+    }
+}
+
 /* Beats of one take on both sides of a unit's start, at most 4: the handles of a long fade. */
 static void make_handles(EnvSong *es) {
     const EnvUnit *x = es->units;
@@ -436,6 +464,8 @@ Status env_song_new(EnvSong **out, const Song *song) {
     memset(es->block, 0, bytes);
     lay_out(es, es->block);
     make_units(es);
+    make_spans(es);
+    make_limits(es);
     make_handles(es);
     TRY(make_form(es));
     make_tunes(es);

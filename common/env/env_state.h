@@ -25,8 +25,10 @@ enum {
 _Static_assert(CUT_STEPS + 2 * (FREE_UNITS + PACE_UNITS + TINY_UNITS) <= ENV_MAX_STEPS, "episodes too long");
 
 typedef struct EnvUnit {
-    int32_t end[SPANS];                  /* one past the last unit of the span that holds it */
-    uint8_t starts[SPANS];               /* 1 at the first unit of the span */
+    int32_t end[SPANS];    /* one past the last unit of the span that holds it */
+    uint8_t starts[SPANS]; /* 1 at the first unit of the span */
+    uint8_t spans,
+        loops; /* bit k: no shorter span ends there too; span k starts here and LOOP may repeat it */
     uint8_t kind, phase, in_take, clean; /* clean: beats of one take on both sides of its start, at most 4 */
     int16_t take, tune;
     int32_t pos;           /* beat of the form: slot * meter + phase, -1 where it has none */
@@ -45,6 +47,7 @@ typedef struct EnvUnit {
 typedef struct EnvTune {
     int32_t meter, n_slots, pid0, n_pid;
     double beat_samples, phrase_samples, longest_take_samples;
+    int64_t music_samples, shortest_unit; /* its beats together; of its units and those of no tune */
     float arc[ARC];
     uint64_t label_next[MAX_LABELS]; /* bit y of row x: the form goes from a section x to a section y */
 } EnvTune;
@@ -54,23 +57,31 @@ typedef struct EnvSection {
     float flaw;
 } EnvSection;
 
-typedef struct EnvMenu { /* of one anchor */
-    int32_t target[MENU_STATIC];
-    int32_t samples[MENU_STATIC][3]; /* of the first 1, 2, 4 units there; INT32_MAX past the end */
-    uint8_t fade_room[MENU_STATIC];  /* longest fade in beats that handles and tempo allow */
-    uint8_t first_room;  /* the same for the tune's first beat, which is nearly always first allowed */
+/* What a menu holds for an anchor, entry by entry as EnvNow.menu has them: the first MENU_DYNAMIC are empty.
+ */
+typedef struct EnvMenu {
+    _Alignas(64) int32_t target[ENV_TARGETS];
+    int32_t samples[3][ENV_TARGETS]; /* of the first 1, 2, 4 units there; INT32_MAX past the end */
+    int32_t fade_room[ENV_TARGETS];  /* longest fade in beats that handles and tempo allow */
+    int32_t first_room;  /* the same for the tune's first beat, which is nearly always first allowed */
     int32_t first, tune; /* the tune it is made for */
     float first_features[ENV_TARGET_FEATURES];
     float features[MENU_STATIC][ENV_TARGET_FEATURES];
+    float run_length[ENV_TARGETS], section_length[ENV_TARGETS], form_left[ENV_TARGETS]; /* samples */
+    int32_t section_samples[ENV_TARGETS];
     int32_t pair[ENV_PAIRS][3]; /* first and end of the section, where to go on; -1 = none */
     int32_t pair_section[ENV_PAIRS];
-    int64_t pair_samples[ENV_PAIRS]; /* of the section and the unit where it goes on */
+    int32_t pair_seen[ENV_PAIRS][2]; /* first of the section, where to go on: as it is observed */
+    int32_t pair_units[ENV_PAIRS],
+        pair_most_units;             /* to append, with the unit where it goes on; most of all */
+    int64_t pair_samples[ENV_PAIRS]; /* of the same; INT64_MAX: never legal */
     float pair_features[ENV_PAIRS][ENV_PAIR_FEATURES];
 } EnvMenu;
 
 struct EnvSong {
     const Song *song;
     int32_t n, n_pids, n_sections, n_takes;
+    int64_t longest_unit;
     EnvUnit *units;      /* n */
     int64_t *start;      /* n + 1 */
     double *flaw_sum;    /* n + 1 */
@@ -111,6 +122,7 @@ typedef struct EnvPlan {
     Job job;
     int64_t lo, hi, shortest, tiny;
     int32_t n_must, first_allowed, end;
+    int32_t plain_tune;   /* never_sum is that of this tune without never ranges; -1: of a Job with some */
     uint8_t end_is_final; /* the end unit can be kept once only */
     uint8_t has_never;    /* the Job asks for some */
     uint8_t constrained;  /* any of must, end, no_loop, no_reorder */
@@ -137,6 +149,8 @@ struct Env {
     int32_t *out;           /* MAX_OUT */
     uint8_t *out_fades;     /* MAX_OUT */
 };
+
+typedef int32_t I8 __attribute__((vector_size(32), aligned(4), may_alias)); /* eight menu entries */
 
 static inline int64_t span_samples(const EnvSong *es, int32_t a, int32_t b) {
     return es->start[b] - es->start[a];
@@ -197,8 +211,10 @@ static inline bool append_fits(const Env *e, int32_t a, int32_t b, int32_t times
     return append_fits_all(e, a, b, times, then);
 }
 bool action_legal(const Env *e, int action);
-/* Counts legal actions up to `limit`; fills mask (all ENV_ACTIONS, may be NULL); *first = the first found. */
-int legal_scan(const Env *e, uint8_t *mask, int limit, int *first);
+/* Fills the mask and returns how many actions are legal. */
+int legal_mask(const Env *e, uint8_t mask[ENV_ACTIONS]);
+/* How many actions are legal, counted up to 2; *only is that one when it is 1. */
+int legal_few(const Env *e, int *only);
 
 /* env.c */
 Status plan_make(Env *e, const Job *job);

@@ -83,7 +83,7 @@ void state_apply(Env *e, int action, bool rewards) {
 void state_play_forced(Env *e, bool rewards) {
     int only;
     while (!e->now.done) {
-        int n = legal_scan(e, NULL, 2, &only);
+        int n = legal_few(e, &only);
         BS_ASSERT(n > 0);
         if (n > 1) return;
         state_apply(e, only, rewards);

@@ -81,17 +81,20 @@ static bool inside(const JobRange *ranges, int32_t n, int32_t u) {
     return false;
 }
 
-Status job_check(const Job *job, const Song *song) {
+Status job_check(const Job *job, const Song *song) { return job_check_window(job, song, longest_unit(song)); }
+
+Status job_check_window(const Job *job, const Song *song, int64_t longest_unit_samples) {
     Status st = BS_OK;
+    bool asks = job->n_must > 0 || job->start_unit >= 0 || job->end_unit >= 0;
     if (job->tune < 0 || job->tune >= song->n_tunes)
         return fail(BS_CONFLICT, "job: tune %d, the recording has %d", job->tune, song->n_tunes);
     if (job->lo_samples < 0 || job->hi_samples < job->lo_samples)
         return fail(BS_CONFLICT, "job: a window from %lld to %lld samples", (long long)job->lo_samples,
                     (long long)job->hi_samples);
-    if (job->hi_samples - job->lo_samples < longest_unit(song))
+    if (job->hi_samples - job->lo_samples < longest_unit_samples)
         return fail(BS_CONFLICT, "job: the window is %.2f s wide, narrower than the longest unit (%.2f s)",
                     (double)(job->hi_samples - job->lo_samples) / song->sample_rate_hz,
-                    (double)longest_unit(song) / song->sample_rate_hz);
+                    (double)longest_unit_samples / song->sample_rate_hz);
     TRY(check_ranges(job->must, job->n_must, song, "must"));
     TRY(check_ranges(job->never, job->n_never, song, "never"));
     int32_t ends[2] = {job->start_unit, job->end_unit};
@@ -102,7 +105,7 @@ Status job_check(const Job *job, const Song *song) {
             return fail(BS_CONFLICT, "job: the %s lies in a never range", i ? "end" : "start");
     }
     int64_t needed = 0;
-    for (int32_t u = 0; u < song->n_units; u++) {
+    for (int32_t u = 0; asks && u < song->n_units; u++) {
         bool must = inside(job->must, job->n_must, u);
         if (must && inside(job->never, job->n_never, u))
             return fail(BS_CONFLICT, "job: a must range and a never range overlap at %.2f s",

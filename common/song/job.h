@@ -45,6 +45,8 @@ enum { JOB_KEEP_PERCENT = 35 };
 /* BS_CONFLICT naming what conflicts: window too narrow, must and never overlap, must longer than hi,
  * ranges outside the song. */
 Status job_check(const Job *job, const Song *song);
+/* The same for who knows the song's longest unit already. */
+Status job_check_window(const Job *job, const Song *song, int64_t longest_unit_samples);
 
 Status job_pack(const Job *job, ByteWriter *w);
 Status job_unpack(Job *job, ByteReader *r);
