@@ -64,6 +64,7 @@ static Status run_simulate(int argc, char **argv) {
                          .length_s = s.length,
                          .n_jobs = (int32_t)s.jobs,
                          .edits = s.edits,
+                         .tracks = s.tracks,
                          .force = s.force};
     Progress progress;
     progress_start(&progress, "simulate", s.songs);

@@ -66,13 +66,40 @@ static void fumble(Idle *o) {
     }
 }
 
-void pause_sound(const Plan *p, const PlanPause *pause, const Synth *s, const Mix *mix, float *scratch) {
+static bool in_band(const Tune *t, Part part) {
+    for (int l = 0; l < TUNE_LABELS; l++)
+        if (t->patterns[l].plays[part]) return true;
+    return false;
+}
+
+static const Tune *tune_around(const Plan *p, const PlanPause *pause) {
+    int32_t next = pause->before < p->n_takes ? pause->before : p->n_takes - 1;
+    return &p->tunes[p->takes[next].play.tune];
+}
+
+Part pause_part(const Plan *p, const PlanPause *pause) {
     static const Part noodlers[] = {PART_LEAD, PART_BASS, PART_GUITAR, PART_DRUMS};
+    switch (pause->what) {
+    case WHAT_NOISE:
+    case WHAT_COUNT_IN:
+        return PART_DRUMS;
+    case WHAT_TUNING:
+        return PART_GUITAR;
+    case WHAT_NOODLING:
+        for (uint64_t i = pause->seed; i < pause->seed + 4; i++)
+            if (in_band(tune_around(p, pause), noodlers[i % 4])) return noodlers[i % 4];
+        return PART_GUITAR;
+    default:
+        return PART_VOICE;
+    }
+}
+
+void pause_sound(const Plan *p, const PlanPause *pause, const Synth *s, const Mix *mix, float *scratch) {
     int32_t next = pause->before < p->n_takes ? pause->before : p->n_takes - 1;
     const PlanTake *take = &p->takes[next];
-    Idle o = {.synth = s, .tune = &p->tunes[take->play.tune], .r = rng_at(pause->seed, 0x7061757365)};
+    Idle o = {.synth = s, .tune = tune_around(p, pause), .r = rng_at(pause->seed, 0x7061757365)};
     o.line = (Line){.samples = scratch, .n_samples = pause->n_samples};
-    Part part = PART_VOICE;
+    Part part = pause_part(p, pause);
     float gain = 1;
     memset(scratch, 0, (size_t)pause->n_samples * sizeof *scratch);
     switch (pause->what) {
@@ -81,21 +108,17 @@ void pause_sound(const Plan *p, const PlanPause *pause, const Synth *s, const Mi
         synth_talk(s, &o.line, 0, pause->n_samples, level, rng_u64(&o.r));
     } break;
     case WHAT_NOISE:
-        part = PART_DRUMS;
         fumble(&o);
         break;
     case WHAT_TUNING:
-        part = PART_GUITAR;
         gain = 0.6f;
         tune_up(&o);
         break;
     case WHAT_NOODLING:
-        part = noodlers[rng_below(&o.r, 4)];
         gain = (float)rng_between(&o.r, 0.5, 1);
         noodle(&o, part);
         break;
     case WHAT_COUNT_IN:
-        part = PART_DRUMS;
         for (int32_t b = 0; b < o.tune->meter; b++) {
             uint64_t noise = rng_u64(&o.r);
             synth_drum(s, &o.line, DRUM_CLICK, (int64_t)(take->times.at[1] * b), 0.8f, o.tune->kit_tone,

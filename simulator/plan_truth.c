@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simulator/pause.h"
 #include "simulator/right_edit.h"
 
 typedef struct UnitList {
@@ -107,7 +108,9 @@ bool plan_has_part(const Plan *p, Part part) {
     for (int32_t i = 0; i < p->n_tunes; i++)
         for (int l = 0; l < TUNE_LABELS; l++)
             if (p->tunes[i].patterns[l].plays[part]) return true;
-    return part == PART_VOICE || part == PART_DRUMS;
+    for (int32_t i = 0; i < p->n_pauses; i++)
+        if (pause_part(p, &p->pauses[i]) == part) return true;
+    return part == PART_VOICE; /* hears talk over the playing */
 }
 
 Status plan_truth(Truth **out, const Plan *p, const char *name, bool tracks) {

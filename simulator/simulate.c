@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/audio/mixdown.h"
 #include "common/core/rng.h"
@@ -55,7 +56,7 @@ out:
 }
 
 typedef struct SongFiles {
-    char name[TRUTH_NAME], raw[PATH_BYTES], edit[PATH_BYTES], truth[PATH_BYTES];
+    char name[TRUTH_NAME], raw[PATH_BYTES], edit[PATH_BYTES], tracks[PATH_BYTES], truth[PATH_BYTES];
 } SongFiles;
 
 static Status name_files(SongFiles *f, const SimulateOptions *o, int32_t number) {
@@ -63,6 +64,7 @@ static Status name_files(SongFiles *f, const SimulateOptions *o, int32_t number)
     snprintf(f->name, sizeof f->name, "song%04d", number);
     TRY(name_file(f->raw, o->folder, f->name, "_raw.wav"));
     TRY(name_file(f->edit, o->folder, f->name, "_edit.wav"));
+    TRY(name_file(f->tracks, o->folder, f->name, "_tracks"));
     TRY(name_file(f->truth, o->folder, f->name, ".truth.json"));
 out:
     return st;
@@ -74,20 +76,39 @@ static Status refuse_existing(const SimulateOptions *o) {
         SongFiles f;
         Status st = name_files(&f, o, o->first_song + i);
         if (st != BS_OK) return st;
-        const char *there = file_exists(f.raw)                ? f.raw
-                            : file_exists(f.truth)            ? f.truth
-                            : o->edits && file_exists(f.edit) ? f.edit
-                                                              : NULL;
+        const char *there = file_exists(f.raw)                   ? f.raw
+                            : file_exists(f.truth)               ? f.truth
+                            : o->edits && file_exists(f.edit)    ? f.edit
+                            : o->tracks && file_exists(f.tracks) ? f.tracks
+                                                                 : NULL;
         if (there) return fail(BS_EXISTS, "%s is there already; --force overwrites", there);
     }
     return BS_OK;
 }
 
+/* A part that this session lacks must not lie there from another. */
+static Status write_tracks(const Session *s, const char *folder) {
+    Status st = BS_OK;
+    TRY(dir_make(folder, 0777));
+    for (int part = 0; part < PARTS; part++) {
+        char path[PATH_BYTES];
+        TRY(name_file(path, folder, part_names[part], ".wav"));
+        if (s->tracks[part])
+            TRY(audio_save(path, s->tracks[part], s->n_samples, 1, SESSION_RATE, 16));
+        else
+            unlink(path);
+    }
+out:
+    return st;
+}
+
 static Status make_song(const SimulateOptions *o, const SongFiles *f, int32_t number) {
     Status st = BS_OK;
     Session session = {0};
-    TRY(session_make(&session, f->name, rng_mix(o->seed, (uint64_t)number), o->length_s));
+    uint64_t seed = rng_mix(o->seed, (uint64_t)number);
+    TRY((o->tracks ? session_make_tracks : session_make)(&session, f->name, seed, o->length_s));
     TRY(audio_save(f->raw, session.samples, session.n_samples, 2, SESSION_RATE, 16));
+    if (o->tracks) TRY(write_tracks(&session, f->tracks));
     if (o->edits) TRY(write_edit(session.truth, f->raw, f->edit));
     TRY(truth_write(session.truth, f->truth));
 out:

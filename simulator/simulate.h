@@ -9,10 +9,10 @@ typedef struct SimulateOptions {
     uint64_t seed;
     double length_s;
     int32_t n_jobs;
-    bool edits, force; /* render NAME_edit.wav; overwrite what is there */
+    bool edits, tracks, force; /* NAME_edit.wav; NAME_tracks/PART.wav; overwrite what is there */
 } SimulateOptions;
 
-/* Writes NAME_raw.wav, NAME_edit.wav and NAME.truth.json for each song, truth last. progress (may be NULL)
- * is called from one thread at a time. BS_EXISTS naming the file unless force. */
+/* Writes NAME_raw.wav, NAME_edit.wav, NAME_tracks/ and NAME.truth.json for each song, truth last. progress
+ * (may be NULL) is called from one thread at a time. BS_EXISTS naming the file unless force. */
 typedef void (*SimulateProgress)(void *context, int32_t n_done, const char *name);
 Status simulate(const SimulateOptions *options, SimulateProgress progress, void *context);

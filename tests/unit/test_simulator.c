@@ -304,6 +304,84 @@ static void tracks_are_as_long_as_the_recording_and_leave_it_alone(void **state)
     session_drop(&apart);
 }
 
+/* A session whose recording is nothing but the room over what is played. */
+static uint64_t plain_seed(double length_s) {
+    for (uint64_t seed = 0;; seed++) {
+        Plan *p;
+        assert_int_equal(plan_draw(&p, seed, length_s), BS_OK);
+        bool plain = p->room.mono && !p->room.mp3;
+        for (int32_t k = 0; k < p->n_takes; k++) {
+            plain &= p->takes[k].copy_of < 0;
+            for (int32_t f = 0; f < p->takes[k].play.n_flaws; f++)
+                plain &= p->takes[k].play.flaws[f].kind != FLAW_CLIPPED;
+        }
+        free(p);
+        if (plain) return seed;
+    }
+}
+
+static void the_sum_of_the_tracks_in_the_room_is_the_recording(void **state) {
+    (void)state;
+    uint64_t seed = plain_seed(25);
+    Session s;
+    Plan *p;
+    Synth synth;
+    assert_int_equal(plan_draw(&p, seed, 25), BS_OK);
+    assert_int_equal(session_make_tracks(&s, "song", seed, 25), BS_OK);
+    float *sum = calloc((size_t)s.n_samples * 2, sizeof *sum);
+    assert_non_null(sum);
+    Bus bus = {.left = sum, .right = sum + s.n_samples, .n_samples = s.n_samples};
+    for (int part = 0; part < PARTS; part++)
+        for (int64_t i = 0; s.tracks[part] && i < s.n_samples; i++)
+            bus.left[i] = bus.right[i] += s.tracks[part][i];
+    synth_init(&synth, SESSION_RATE);
+    assert_int_equal(room_apply(&p->room, &synth, &bus), BS_OK);
+    double error = 0, power = 0;
+    for (int64_t i = 0; i < s.n_samples; i++) {
+        double off = (double)bus.left[i] - (double)s.samples[2 * i];
+        error += off * off;
+        power += (double)s.samples[2 * i] * (double)s.samples[2 * i];
+    }
+    assert_true(error < 1e-5 * power); /* what sixteen bits a track leave */
+    free(sum);
+    free(p);
+    session_drop(&s);
+}
+
+static void tracks_are_files_of_one_length_beside_the_recording(void **state) {
+    (void)state;
+    char folder[] = "/tmp/bandsaw-tracks-XXXXXX", path[PATH_BYTES];
+    assert_non_null(mkdtemp(folder));
+    SimulateOptions o = {.folder = folder,
+                         .n_songs = 1,
+                         .first_song = 3,
+                         .seed = 5,
+                         .length_s = 20,
+                         .n_jobs = 1,
+                         .tracks = true};
+    assert_int_equal(simulate(&o, NULL, NULL), BS_OK);
+    Truth *t;
+    assert_int_equal(path_join(path, folder, "song0003.truth.json"), BS_OK);
+    assert_int_equal(truth_read(&t, path), BS_OK);
+    char **names;
+    size_t n_names;
+    assert_int_equal(path_join(path, folder, "song0003_tracks"), BS_OK);
+    assert_int_equal(dir_list(path, &names, &n_names), BS_OK);
+    assert_int_equal(n_names, t->n_tracks);
+    free(names);
+    for (int32_t i = 0; i < t->n_tracks; i++) {
+        AudioReader *reader;
+        snprintf(path, sizeof path, "%s/song0003_tracks/%s.wav", folder, t->tracks[i]);
+        const char *paths[] = {path};
+        assert_int_equal(audio_open(&reader, paths, 1), BS_OK);
+        assert_int_equal(audio_info(reader).n_samples, t->n_samples);
+        assert_int_equal(audio_info(reader).n_channels, 1);
+        audio_close(reader);
+    }
+    truth_free(t);
+    dir_remove(folder);
+}
+
 static void lengths_out_of_range_are_refused(void **state) {
     (void)state;
     Session s;
@@ -322,6 +400,8 @@ int main(void) {
         cmocka_unit_test(sessions_are_of_many_kinds),
         cmocka_unit_test(pasted_loops_repeat_samples_and_beats),
         cmocka_unit_test(tracks_are_as_long_as_the_recording_and_leave_it_alone),
+        cmocka_unit_test(the_sum_of_the_tracks_in_the_room_is_the_recording),
+        cmocka_unit_test(tracks_are_files_of_one_length_beside_the_recording),
         cmocka_unit_test(the_best_take_of_a_slot_is_anywhere),
         cmocka_unit_test(lengths_out_of_range_are_refused),
     };
