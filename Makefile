@@ -100,7 +100,7 @@ $(foreach t,$(TRAIN_C),$(eval $(call link_rule,$(t:tests/train/%.c=$(O)/train/%)
 # ---- people ----------------------------------------------------------------
 .PHONY: help deps check-deps
 help: ## this list
-	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that are missing
 	@tools/deps.sh $(PACKAGES)
@@ -140,9 +140,9 @@ fuzzers: $(FUZZERS)
 bench: all $(BENCHES) ## the numbers, each checked before it is timed
 	@for b in $(BENCHES); do echo "# $$b"; $$b || exit 1; done
 
-bench-%: all $(O)/bench/bench_% ## one of them: make bench-env
-	@$(O)/bench/bench_$*
-
+.PHONY: train-presence
+train-presence: $(O)/train/train_presence ## refit what hears whether the band plays (about 10 minutes)
+	@nice -n 10 $< -r $(O)/train/presence_rows.bin -o featurizer/dsp/presence_weights.inc
 .PHONY: train-flaw
 train-flaw: $(O)/train/train_flaw ## refit the flaw model to what the simulator plays now (about 15 minutes)
 	@nice -n 10 $< -r $(O)/train/flaw_rows.bin -o featurizer/dsp/flaw_weights.inc

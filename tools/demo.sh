@@ -40,7 +40,7 @@ cp "$run/policy.safetensors" "$run/imitation.safetensors" "$out/"
 
 step "compare on the held-out sessions"
 $bandsaw eval "$out/heldout" --jobs-per-song 2 --out "$out/table.md" --json "$out/table.json" \
-  --policies "random,crop,last-take,retarget,imitation=greedy:$out/imitation.safetensors,imitation+PPO=greedy:$out/policy.safetensors,right"
+  --policies "random,crop,last-take,retarget,imitation=best:$out/imitation.safetensors,imitation+PPO=best:$out/policy.safetensors,right"
 $bandsaw plot "$run" -o "$out/curves.svg"
 
 step "cut one rehearsal into a song"

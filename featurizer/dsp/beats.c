@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TAUS = 96 };
+enum { MAX_TAUS = 96, MAX_GAPS = 4096 };
 
 Status beats_activation(const Frames *f, Arena *mem, float **activation) {
     static const float weight[ONSET_BANDS] = {0.35F, 0.2F, 0.3F, 0.15F};
@@ -26,6 +26,14 @@ Status beats_activation(const Frames *f, Arena *mem, float **activation) {
     }
     *activation = a;
     return BS_OK;
+}
+
+/* Median distance of beats found from the last to the first, in frames. */
+static int32_t period_of(const int32_t *found, int32_t m, int32_t otherwise) {
+    float gaps[MAX_GAPS];
+    int32_t n = 0;
+    for (int32_t k = 0; k + 1 < m && n < MAX_GAPS; k++) gaps[n++] = (float)(found[k] - found[k + 1]);
+    return n ? (int32_t)(median_of(gaps, n) + 0.5F) : otherwise;
 }
 
 Status beats_track(const float *activation, Region region, double bpm, Arena *mem, BeatTrack *track) {
@@ -81,32 +89,33 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
         t -= low + i;
         i = pointer;
     }
-    /* beats before the first attack and after the last are guesses: drop them */
-    int32_t last = m - 1, first = 0;
-    while (last > 0 && frame_peak(a, n, found[last], 3) < 0.12F) last--;
-    while (first < last && frame_peak(a, n, found[first], 3) < 0.18F) first++;
-    track->n = last - first + 1;
+    /* the grid goes on, heard or not, as far as the band plays */
+    int32_t length = period_of(found, m, (int32_t)(period + 0.5));
+    int32_t before = (found[m - 1] + length / 4) / length, after = (n - found[0] - length / 2) / length;
+    if (before < 0 || m < 2) before = 0;
+    if (after < 0 || m < 2) after = 0;
+    track->n = m + before + after;
     track->time_s = arena_alloc(mem, sizeof(double) * ((size_t)track->n + 1));
     track->strength = arena_alloc(mem, sizeof(float) * (size_t)track->n);
-    float *gaps = arena_alloc(mem, sizeof(float) * (size_t)(track->n + 1));
-    if (!track->time_s || !track->strength || !gaps) return fail(BS_NOMEM, "beats: out of memory");
+    if (!track->time_s || !track->strength) return fail(BS_NOMEM, "beats: out of memory");
     for (int32_t k = 0; k < track->n; k++) {
-        int32_t t = found[last - k];
+        int32_t t = k < before       ? found[m - 1] - (before - k) * length
+                    : k < before + m ? found[m - 1 - (k - before)]
+                                     : found[0] + (k - before - m + 1) * length;
         track->time_s[k] = frame_time(region.first + t);
         track->strength[k] = frame_peak(a, n, t, 3);
     }
     double even = 0, heard = 0;
-    for (int32_t k = 0; k + 1 < track->n; k++) gaps[k] = (float)(track->time_s[k + 1] - track->time_s[k]);
-    float length = track->n > 1 ? median_of(gaps, track->n - 1) : (float)(60 / bpm);
+    double length_s = length / FRAMES_PER_S;
     for (int32_t k = 0; k + 1 < track->n; k++)
-        even += fabs(track->time_s[k + 1] - track->time_s[k] - length) < 0.06 * length;
+        even += fabs(track->time_s[k + 1] - track->time_s[k] - length_s) < 0.06 * length_s;
     for (int32_t k = 0; k < track->n; k++) heard += track->strength[k] > 0.25F;
-    track->time_s[track->n] = track->time_s[track->n - 1] + length;
-    track->tempo_bpm = 60 / length;
+    track->time_s[track->n] = track->time_s[track->n - 1] + length_s;
+    track->tempo_bpm = 60 / length_s;
     /* how far the beats stand out of what is between them: chance alone reaches two and a half */
     double on = 0, all = 1e-9;
     for (int32_t k = 0; k < track->n; k++) on += track->strength[k] / track->n;
-    for (int32_t t = found[last]; t <= found[first]; t++) all += a[t] / (found[first] - found[last] + 1);
+    for (int32_t t = found[m - 1]; t <= found[0]; t++) all += a[t] / (found[0] - found[m - 1] + 1);
     double clear = (on / all - 2.2) / 2;
     clear = clear < 0 ? 0 : clear > 1 ? 1 : clear;
     track->confidence = track->n > 2 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;

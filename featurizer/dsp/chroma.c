@@ -69,6 +69,19 @@ static float prominence(const float *power, const Peak *peaks, int32_t n) {
     return (float)(sum / all > 1 ? 1 : sum / all);
 }
 
+static void measure_moves(Frames *f) {
+    const int32_t reach = 4;
+    for (int32_t k = reach; k + reach <= f->n_wide; k++) {
+        float before[CHROMA] = {0}, after[CHROMA] = {0};
+        for (int32_t i = 0; i < reach; i++)
+            for (int32_t c = 0; c < CHROMA; c++) {
+                before[c] += f->chroma[(size_t)(k - 1 - i) * CHROMA + (size_t)c];
+                after[c] += f->chroma[(size_t)(k + i) * CHROMA + (size_t)c];
+            }
+        f->moved[k] = (1 - chroma_likeness(before, after)) / 2;
+    }
+}
+
 Status chroma_measure(Frames *f, Arena *mem) {
     Status st = BS_OK;
     Stft *stft = NULL;
@@ -94,6 +107,7 @@ Status chroma_measure(Frames *f, Arena *mem) {
         for (int32_t i = 0; i < n_peaks[k]; i++)
             add_peak(&peaks[(size_t)k * MAX_PEAKS + i], f->tuning, f->chroma + (size_t)k * CHROMA,
                      f->pitch + (size_t)k * PITCHES);
+    measure_moves(f);
 out:
     stft_close(stft);
     return st;

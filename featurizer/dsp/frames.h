@@ -31,6 +31,7 @@ typedef struct Frames {
     int32_t n_wide;
     float *chroma; /* [n_wide x CHROMA], energy as heard: square root of summed peak power, unscaled */
     float *pitch;  /* [n_wide x PITCHES] magnitude of the partials by semitone */
+    float *moved;  /* [n_wide] how far the harmony of the next 0.2 s is from that of the last, 0..1 */
     float *vocal;  /* [n_wide] share of energy in prominent partials between 200 and 3500 Hz */
     float tuning;  /* of the recording against A = 440 Hz, in semitones, -0.5..0.5 */
 } Frames;

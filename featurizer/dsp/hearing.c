@@ -80,7 +80,7 @@ static Status take_intro(Hearing *h, const float *activation, int32_t t, double 
         double before = at - length;
         int32_t a = (int32_t)(before * FRAMES_PER_S), b = (int32_t)(at * FRAMES_PER_S);
         double full = 0, struck = frame_peak(activation, f->n, before * FRAMES_PER_S, 3);
-        for (int32_t k = a; k < b; k++) full += h->map.full[k] / (b - a);
+        for (int32_t k = a; k < b; k++) full += h->map.music[k] / (b - a);
         if (full < 0.25 || struck < 0.3) break;
         at = before;
         n++;

@@ -13,9 +13,10 @@ typedef struct TakeMap {
     int32_t n;
     Region regions[TAKES_MAX];
     float *music; /* [frames] likelihood 0..1 that a take is sounding */
-    float *full;  /* [frames] 0..1: how much of the body's spectrum sounds; 1 = everybody plays */
     float loud_db, threshold_db;
 } TakeMap;
 
+/* Levels of the recording's loud and soft passages. BS_INVALID for silence. */
+Status takes_levels(const Frames *f, Arena *mem, float *loud_db, float *soft_db);
 /* Thresholds follow the recording's own levels. n may be 0: nothing here is music. BS_INVALID for silence. */
 Status takes_find(TakeMap *map, const Frames *f, Arena *mem);

@@ -19,33 +19,9 @@
 #include "featurizer/dsp/flaw.h"
 #include "featurizer/featurize.h"
 #include "simulator/session.h"
+#include "tests/train/fit.h"
 
-enum { HIDDEN = 16, BATCH = 128, EPOCHS = 40, PATIENCE = 6, KEPT_OUT = 8 };
-
-typedef struct Rows {
-    int64_t n, room;
-    float *x;        /* [n x FLAW_INPUTS] */
-    float *severity; /* [n] */
-    int32_t *session, *bar;
-    uint8_t *view;
-} Rows;
-
-static void add_row(Rows *r, const float *x, float severity, int32_t session, int32_t bar, uint8_t view) {
-    if (r->n == r->room) {
-        r->room = r->room ? 2 * r->room : 65536;
-        r->x = realloc(r->x, sizeof(float) * FLAW_INPUTS * (size_t)r->room);
-        r->severity = realloc(r->severity, sizeof(float) * (size_t)r->room);
-        r->session = realloc(r->session, sizeof(int32_t) * (size_t)r->room);
-        r->bar = realloc(r->bar, sizeof(int32_t) * (size_t)r->room);
-        r->view = realloc(r->view, (size_t)r->room);
-        BS_ASSERT(r->x && r->severity && r->session && r->bar && r->view);
-    }
-    memcpy(r->x + (size_t)r->n * FLAW_INPUTS, x, sizeof(float) * FLAW_INPUTS);
-    r->severity[r->n] = severity;
-    r->session[r->n] = session;
-    r->bar[r->n] = bar;
-    r->view[r->n++] = view;
-}
+enum { HIDDEN = 16 };
 
 /* ---- collecting -------------------------------------------------------------------------------- */
 
@@ -55,7 +31,7 @@ static float severity_at(const Truth *t, int64_t at) {
     return u->kind == UNIT_BEAT ? u->flaw : u->kind == UNIT_TAIL ? -1 : 1;
 }
 
-static Status collect_session(Rows *rows, uint64_t seed, int32_t number, const char *path) {
+static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, const char *path) {
     Status st = BS_OK;
     Session session = {0};
     Song *song = NULL;
@@ -69,8 +45,7 @@ static Status collect_session(Rows *rows, uint64_t seed, int32_t number, const c
             const float *x = flaws.rows + ((size_t)v * (size_t)flaws.n_units + (size_t)u) * FLAW_INPUTS;
             float severity =
                 severity_at(session.truth, (song->units[u].start_sample + song_unit_end(song, u)) / 2);
-            if (x[0] == x[0] && severity >= 0)
-                add_row(rows, x, severity, number, song->units[u].bar, (uint8_t)v);
+            if (x[0] == x[0] && severity >= 0) fit_add(rows, x, severity, number, song->units[u].bar, v);
         }
 out:
     free(flaws.rows);
@@ -79,7 +54,7 @@ out:
     return st;
 }
 
-static Status collect(Rows *rows, int32_t n, uint64_t first_seed) {
+static Status collect(FitRows *rows, int32_t n, uint64_t first_seed) {
     char path[] = "/tmp/train_flaw_XXXXXX.wav";
     int file = mkstemps(path, 4);
     if (file < 0) return fail(BS_IO, "%s: cannot be made", path);
@@ -91,144 +66,6 @@ static Status collect(Rows *rows, int32_t n, uint64_t first_seed) {
     }
     unlink(path);
     return BS_OK;
-}
-
-/* A rows file: n, then per row the inputs, severity, session, bar, view. */
-static bool load(Rows *rows, const char *path) {
-    FILE *f = fopen(path, "rb");
-    int64_t head[2];
-    if (!f) return false;
-    bool good = fread(head, sizeof head, 1, f) == 1 && head[1] == FLAW_INPUTS;
-    for (int64_t i = 0; good && i < head[0]; i++) {
-        float x[FLAW_INPUTS + 1];
-        int32_t id[3];
-        good = fread(x, sizeof x, 1, f) == 1 && fread(id, sizeof id, 1, f) == 1;
-        if (good) add_row(rows, x, x[FLAW_INPUTS], id[0], id[1], (uint8_t)id[2]);
-    }
-    fclose(f);
-    return good;
-}
-
-static bool save(const Rows *rows, const char *path) {
-    FILE *f = fopen(path, "wb");
-    int64_t head[2] = {rows->n, FLAW_INPUTS};
-    if (!f) return false;
-    bool good = fwrite(head, sizeof head, 1, f) == 1;
-    for (int64_t i = 0; good && i < rows->n; i++) {
-        int32_t id[3] = {rows->session[i], rows->bar[i], rows->view[i]};
-        good = fwrite(rows->x + i * FLAW_INPUTS, sizeof(float) * FLAW_INPUTS, 1, f) == 1 &&
-               fwrite(&rows->severity[i], sizeof(float), 1, f) == 1 && fwrite(id, sizeof id, 1, f) == 1;
-    }
-    return fclose(f) == 0 && good;
-}
-
-/* ---- the network ------------------------------------------------------------------------------- */
-
-enum { N_WEIGHTS = HIDDEN * FLAW_INPUTS + 2 * HIDDEN + 1 };
-
-typedef struct Net {
-    float mean[FLAW_INPUTS], scale[FLAW_INPUTS];
-    float w[N_WEIGHTS]; /* in [HIDDEN][FLAW_INPUTS], bias [HIDDEN], out [HIDDEN], out bias */
-} Net;
-
-static void standardise(Net *net, const Rows *r) {
-    for (int i = 0; i < FLAW_INPUTS; i++) {
-        double sum = 0, square = 0;
-        for (int64_t k = 0; k < r->n; k++) sum += r->x[k * FLAW_INPUTS + i];
-        double mean = sum / (double)r->n;
-        for (int64_t k = 0; k < r->n; k++) {
-            double d = r->x[k * FLAW_INPUTS + i] - mean;
-            square += d * d;
-        }
-        double deviation = sqrt(square / (double)r->n);
-        net->mean[i] = (float)mean;
-        net->scale[i] = deviation > 1e-5 ? (float)(1 / deviation) : 0;
-    }
-}
-
-static float forward(const Net *net, const float *x, float *z, float *hidden) {
-    const float *bias = net->w + HIDDEN * FLAW_INPUTS, *out = bias + HIDDEN;
-    for (int i = 0; i < FLAW_INPUTS; i++) {
-        float v = (x[i] - net->mean[i]) * net->scale[i];
-        z[i] = v > 4 ? 4 : v < -4 ? -4 : v;
-    }
-    float y = out[HIDDEN];
-    for (int h = 0; h < HIDDEN; h++) {
-        float sum = bias[h];
-        for (int i = 0; i < FLAW_INPUTS; i++) sum += net->w[h * FLAW_INPUTS + i] * z[i];
-        hidden[h] = tanhf(sum);
-        y += out[h] * hidden[h];
-    }
-    return 1 / (1 + expf(-y));
-}
-
-static void backward(const Net *net, const float *z, const float *hidden, float error, float *gradient) {
-    const float *out = net->w + HIDDEN * FLAW_INPUTS + HIDDEN;
-    float *bias_g = gradient + HIDDEN * FLAW_INPUTS, *out_g = bias_g + HIDDEN;
-    out_g[HIDDEN] += error;
-    for (int h = 0; h < HIDDEN; h++) {
-        float e = error * out[h] * (1 - hidden[h] * hidden[h]);
-        out_g[h] += error * hidden[h];
-        bias_g[h] += e;
-        for (int i = 0; i < FLAW_INPUTS; i++) gradient[h * FLAW_INPUTS + i] += e * z[i];
-    }
-}
-
-static double loss_of(const Net *net, const Rows *r) {
-    float z[FLAW_INPUTS], hidden[HIDDEN];
-    double sum = 0;
-    int64_t n = 0;
-    for (int64_t k = 0; k < r->n; k++) {
-        if (r->session[k] % KEPT_OUT) continue;
-        double y = forward(net, r->x + k * FLAW_INPUTS, z, hidden), t = r->severity[k];
-        sum -= t * log(y + 1e-7) + (1 - t) * log(1 - y + 1e-7);
-        n++;
-    }
-    return n ? sum / (double)n : 0;
-}
-
-/* Adam with decay of the first layer, on inputs with a little noise; the best by the sessions kept out. */
-static void train(Net *best, const Rows *r) {
-    static Net net;
-    static float gradient[N_WEIGHTS], m[N_WEIGHTS], v[N_WEIGHTS];
-    float z[FLAW_INPUTS], hidden[HIDDEN];
-    Rng rng = rng_at(7, 7);
-    int64_t *order = malloc(sizeof *order * (size_t)r->n), n = 0, step = 0;
-    BS_ASSERT(order);
-    for (int64_t k = 0; k < r->n; k++)
-        if (r->session[k] % KEPT_OUT) order[n++] = k;
-    standardise(&net, r);
-    for (int i = 0; i < HIDDEN * FLAW_INPUTS; i++) net.w[i] = (float)rng_between(&rng, -0.05, 0.05);
-    for (int i = 0; i < HIDDEN; i++)
-        net.w[HIDDEN * FLAW_INPUTS + HIDDEN + i] = (float)rng_between(&rng, -0.5, 0.5);
-    net.w[N_WEIGHTS - 1] = -1.5F;
-    double lowest = 1e9;
-    for (int epoch = 0, since = 0; epoch < EPOCHS && since < PATIENCE; epoch++, since++) {
-        double rate = 1e-3 / (1 + 0.15 * epoch);
-        for (int64_t i = n - 1; i > 0; i--) {
-            int64_t j = (int64_t)rng_below(&rng, (uint32_t)(i + 1)), t = order[i];
-            order[i] = order[j], order[j] = t;
-        }
-        for (int64_t at = 0; at + BATCH <= n; at += BATCH) {
-            memset(gradient, 0, sizeof gradient);
-            for (int64_t k = at; k < at + BATCH; k++) {
-                float y = forward(&net, r->x + order[k] * FLAW_INPUTS, z, hidden);
-                backward(&net, z, hidden, (y - r->severity[order[k]]) / BATCH, gradient);
-            }
-            step++;
-            for (int i = 0; i < N_WEIGHTS; i++) {
-                if (i < HIDDEN * FLAW_INPUTS) gradient[i] += 3e-4F * net.w[i];
-                m[i] = 0.9F * m[i] + 0.1F * gradient[i];
-                v[i] = 0.999F * v[i] + 0.001F * gradient[i] * gradient[i];
-                double up = m[i] / (1 - pow(0.9, (double)step)), down = v[i] / (1 - pow(0.999, (double)step));
-                net.w[i] -= (float)(rate * up / (sqrt(down) + 1e-8));
-            }
-        }
-        double loss = loss_of(&net, r);
-        fprintf(stderr, "epoch %d, loss of sessions kept out %.5f\n", epoch + 1, loss);
-        if (loss < lowest - 1e-5) lowest = loss, *best = net, since = -1;
-    }
-    free(order);
 }
 
 /* ---- the report -------------------------------------------------------------------------------- */
@@ -256,23 +93,22 @@ static double auc_of(Judged *j, int64_t n) {
     return bad > 0 && good > 0 ? ranks / (bad * good) : 0.5;
 }
 
-static void report(const Net *net, const Rows *r) {
+static void report(const FitNet *net, const FitRows *r) {
     static const char *const names[FLAW_VIEWS] = {"all takes", "two others", "one other", "alone"};
-    float z[FLAW_INPUTS], hidden[HIDDEN];
     Judged *bars = malloc(sizeof *bars * (size_t)(r->n + 1));
     BS_ASSERT(bars);
     for (int v = 0; v < FLAW_VIEWS; v++) {
         int64_t n = 0, last = -1;
         double said[10] = {0}, truth[10] = {0}, count[10] = {0};
         for (int64_t k = 0; k < r->n; k++) {
-            if (r->view[k] != v || r->session[k] % KEPT_OUT) continue;
-            float y = forward(net, r->x + k * FLAW_INPUTS, z, hidden);
+            if (r->tag[k] != v || r->session[k] % FIT_KEPT_OUT) continue;
+            float y = 1 / (1 + expf(-fit_run(net, r->x + k * FLAW_INPUTS)));
             int bin = (int)(10 * y) > 9 ? 9 : (int)(10 * y);
-            said[bin] += y, truth[bin] += r->severity[k], count[bin]++;
-            bool same = last >= 0 && r->bar[last] == r->bar[k] && r->session[last] == r->session[k];
+            said[bin] += y, truth[bin] += r->target[k], count[bin]++;
+            bool same = last >= 0 && r->group[last] == r->group[k] && r->session[last] == r->session[k];
             if (!same) bars[n++] = (Judged){0, 0};
             bars[n - 1].said = fmaxf(bars[n - 1].said, y);
-            bars[n - 1].truth = fmaxf(bars[n - 1].truth, r->severity[k]);
+            bars[n - 1].truth = fmaxf(bars[n - 1].truth, r->target[k]);
             last = k;
         }
         fprintf(stderr, "%s: AUC of bars %.4f over %lld bars; said/true (beats):", names[v], auc_of(bars, n),
@@ -285,34 +121,9 @@ static void report(const Net *net, const Rows *r) {
     free(bars);
 }
 
-static void print_row(FILE *f, const char *name, const float *v, int n) {
-    fprintf(f, "%s{", name);
-    for (int i = 0; i < n; i++) fprintf(f, "%s%#.5gF", i % 12 ? ", " : i ? ",\n    " : "", (double)v[i]);
-    fprintf(f, "}");
-}
-
-static bool write_weights(const Net *net, const char *path) {
-    FILE *f = fopen(path, "w");
-    if (!f) return false;
-    const float *bias = net->w + HIDDEN * FLAW_INPUTS;
-    fprintf(f, "/* Made by tests/train/train_flaw.c: make train-flaw. */\n");
-    fprintf(f, "enum { FLAW_WEIGHTS_INPUTS = %d, FLAW_WEIGHTS_HIDDEN = %d };\n", FLAW_INPUTS, HIDDEN);
-    print_row(f, "static const float flaw_mean[FLAW_WEIGHTS_INPUTS] = ", net->mean, FLAW_INPUTS);
-    print_row(f, ";\nstatic const float flaw_scale[FLAW_WEIGHTS_INPUTS] = ", net->scale, FLAW_INPUTS);
-    fprintf(f, ";\nstatic const float flaw_in[FLAW_WEIGHTS_HIDDEN][FLAW_WEIGHTS_INPUTS] = {\n");
-    for (int h = 0; h < HIDDEN; h++) {
-        print_row(f, "", net->w + h * FLAW_INPUTS, FLAW_INPUTS);
-        fprintf(f, ",\n");
-    }
-    print_row(f, "};\nstatic const float flaw_bias[FLAW_WEIGHTS_HIDDEN] = ", bias, HIDDEN);
-    print_row(f, ";\nstatic const float flaw_out[FLAW_WEIGHTS_HIDDEN] = ", bias + HIDDEN, HIDDEN);
-    fprintf(f, ";\nstatic const float flaw_out_bias = %#.5gF;\n", (double)bias[2 * HIDDEN]);
-    return fclose(f) == 0;
-}
-
 int main(int argc, char **argv) {
-    static Rows rows;
-    static Net net;
+    FitRows rows = {.n_in = FLAW_INPUTS};
+    FitNet net = fit_net(FLAW_INPUTS, HIDDEN);
     int32_t n = 300;
     uint64_t seed = 50000;
     const char *rows_file = NULL, *out = NULL;
@@ -327,10 +138,10 @@ int main(int argc, char **argv) {
         fprintf(stderr, "train_flaw: give the weights file to write: -o featurizer/dsp/flaw_weights.inc\n");
         return 2;
     }
-    if (!rows_file || !load(&rows, rows_file)) {
+    if (!rows_file || !fit_load(&rows, rows_file)) {
         rows.n = 0;
         Status st = collect(&rows, n, seed);
-        if (st != BS_OK || (rows_file && !save(&rows, rows_file))) {
+        if (st != BS_OK || (rows_file && !fit_save(&rows, rows_file))) {
             fprintf(stderr, "train_flaw: %s\n", st != BS_OK ? error_text() : "the rows cannot be kept");
             return 1;
         }
@@ -339,9 +150,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "train_flaw: %lld rows are too few\n", (long long)rows.n);
         return 1;
     }
-    train(&net, &rows);
+    fit_train(&net, &rows, FIT_LIKELIHOOD, 3e-4);
     report(&net, &rows);
-    if (!write_weights(&net, out)) {
+    if (!fit_write(&net, "flaw_net", "train_flaw", out)) {
         fprintf(stderr, "train_flaw: %s: cannot be written\n", out);
         return 1;
     }

@@ -1,0 +1,145 @@
+// needs: featurizer simulator
+/* Trains the network that hears whether the band plays, and writes featurizer/dsp/presence_weights.inc.
+ *
+ *   train_presence [-n sessions] [-s first seed] [-r rows file] -o presence_weights.inc
+ *
+ * Sessions are simulated with seeds of their own (60000 on) and lengths of 40 to 240 s. One in three is mixed
+ * from some of its players only, and one in three is a piece cut out of a session, so that neither a full
+ * band nor an even share of pauses is expected. The target is whether a take sounds in the middle of the
+ * block; tails are left out. -r keeps the rows in a file, or reads them when it is there. */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/audio/audio.h"
+#include "common/core/rng.h"
+#include "featurizer/dsp/presence.h"
+#include "featurizer/dsp/takes.h"
+#include "simulator/session.h"
+#include "tests/train/fit.h"
+
+enum { HIDDEN = 24 };
+
+/* The session as one microphone hears it, or some of its tracks. */
+static float *mono_of(const Session *s, Rng *r, bool some) {
+    float *mono = calloc((size_t)s->n_samples, sizeof *mono);
+    BS_ASSERT(mono);
+    bool any = false;
+    for (int p = 0; p < PARTS && some; p++) {
+        if (!s->tracks[p] || rng_between(r, 0, 1) < 0.5) continue;
+        any = true;
+        float gain = (float)pow(10, rng_between(r, -6, 6) / 20);
+        for (int64_t i = 0; i < s->n_samples; i++) mono[i] += gain * s->tracks[p][i];
+    }
+    for (int64_t i = 0; i < s->n_samples && !any; i++)
+        mono[i] = 0.5F * (s->samples[2 * i] + s->samples[2 * i + 1]);
+    return mono;
+}
+
+static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, Arena *mem) {
+    Status st = BS_OK;
+    Session session = {0};
+    Frames frames;
+    Presence presence;
+    float *mono = NULL, *heard = NULL;
+    int64_t n_heard = 0;
+    Rng r = rng_at(seed, 1);
+    double length_s = rng_between(&r, 40, 240);
+    bool some = rng_between(&r, 0, 1) < 0.33, cut = rng_between(&r, 0, 1) < 0.33;
+    TRY(some ? session_make_tracks(&session, "train", seed, length_s)
+             : session_make(&session, "train", seed, length_s));
+    mono = mono_of(&session, &r, some);
+    int64_t from = 0, n = session.n_samples;
+    if (cut) {
+        n = (int64_t)((double)n * rng_between(&r, 0.2, 0.7));
+        from = (int64_t)((double)(session.n_samples - n) * rng_between(&r, 0, 1));
+    }
+    TRY(resample(mono + from, n, SESSION_RATE, ANALYSIS_HZ, 1, &heard, &n_heard));
+    TRY(frames_measure(&frames, mem, heard, n_heard));
+    float loud, soft;
+    TRY(takes_levels(&frames, mem, &loud, &soft));
+    TRY(presence_inputs(&presence, &frames, loud, soft, mem));
+    for (int32_t b = (int32_t)(seed % 3); b < presence.n; b += 3) {
+        int64_t at =
+            from + (int64_t)((b + 0.5) * PRESENCE_HOP * FRAME_HOP * ((double)SESSION_RATE / ANALYSIS_HZ));
+        if (at >= session.n_samples) break;
+        const TruthUnit *u = &session.truth->units[truth_unit_at(session.truth, at)];
+        if (u->kind != UNIT_TAIL)
+            fit_add(rows, presence.inputs + (size_t)b * PRESENCE_INPUTS, u->kind == UNIT_BEAT, number, 0,
+                    u->what);
+    }
+out:
+    free(mono);
+    free(heard);
+    session_drop(&session);
+    return st;
+}
+
+static Status collect(FitRows *rows, int32_t n, uint64_t first_seed) {
+    for (int32_t i = 0; i < n; i++) {
+        Arena mem;
+        arena_init(&mem, (size_t)1 << 32);
+        Status st = collect_session(rows, first_seed + (uint64_t)i, i, &mem);
+        if (st != BS_OK) fprintf(stderr, "session %d is left out: %s\n", i, error_text());
+        if (i % 20 == 19) fprintf(stderr, "%d of %d sessions, %lld rows\n", i + 1, n, (long long)rows->n);
+        arena_drop(&mem);
+    }
+    return BS_OK;
+}
+
+/* Per what truly sounds: how often the network says that it is music. Kept-out sessions. */
+static void report(const FitNet *net, const FitRows *r) {
+    double said[WHAT_KINDS + 1] = {0}, count[WHAT_KINDS + 1] = {0};
+    for (int64_t k = 0; k < r->n; k++) {
+        if (r->session[k] % FIT_KEPT_OUT) continue;
+        int what = r->target[k] > 0.5F ? WHAT_KINDS : r->tag[k];
+        said[what] += fit_run(net, r->x + k * PRESENCE_INPUTS) > 0;
+        count[what]++;
+    }
+    for (int what = 0; what <= WHAT_KINDS; what++)
+        if (count[what] > 0)
+            fprintf(stderr, "%s: heard as music %.2f %% of %.0f blocks\n",
+                    what == WHAT_KINDS ? "music" : what_names[what], 100 * said[what] / count[what],
+                    count[what]);
+}
+
+int main(int argc, char **argv) {
+    FitRows rows = {.n_in = PRESENCE_INPUTS};
+    FitNet net = fit_net(PRESENCE_INPUTS, HIDDEN);
+    int32_t n = 400;
+    uint64_t seed = 60000;
+    const char *rows_file = NULL, *out = NULL;
+    for (int c; (c = getopt(argc, argv, "n:s:r:o:")) != -1;) {
+        if (c == 'n') n = atoi(optarg);
+        if (c == 's') seed = strtoull(optarg, NULL, 10);
+        if (c == 'r') rows_file = optarg;
+        if (c == 'o') out = optarg;
+        if (c == '?') return 2;
+    }
+    if (!out) {
+        fprintf(stderr,
+                "train_presence: give the weights file to write: -o featurizer/dsp/presence_weights.inc\n");
+        return 2;
+    }
+    if (!rows_file || !fit_load(&rows, rows_file)) {
+        rows.n = 0;
+        Status st = collect(&rows, n, seed);
+        if (st != BS_OK || (rows_file && !fit_save(&rows, rows_file))) {
+            fprintf(stderr, "train_presence: %s\n", st != BS_OK ? error_text() : "the rows cannot be kept");
+            return 1;
+        }
+    }
+    if (rows.n < 1000) {
+        fprintf(stderr, "train_presence: %lld rows are too few\n", (long long)rows.n);
+        return 1;
+    }
+    fit_train(&net, &rows, FIT_LIKELIHOOD, 3e-4);
+    report(&net, &rows);
+    if (!fit_write(&net, "presence_net", "train_presence", out)) {
+        fprintf(stderr, "train_presence: %s: cannot be written\n", out);
+        return 1;
+    }
+    return 0;
+}
