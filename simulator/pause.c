@@ -104,7 +104,7 @@ void pause_sound(const Plan *p, const PlanPause *pause, const Synth *s, const Mi
     memset(scratch, 0, (size_t)pause->n_samples * sizeof *scratch);
     switch (pause->what) {
     case WHAT_TALK: {
-        float level = (float)rng_between(&o.r, 0.06, 0.3);
+        float level = (float)rng_between(&o.r, 0.06, 0.5);
         synth_talk(s, &o.line, 0, pause->n_samples, level, rng_u64(&o.r));
     } break;
     case WHAT_NOISE:

@@ -157,7 +157,7 @@ static void talk_over(const Player *p) {
         int64_t first, end;
         const TakeFlaw *flaw = &p->plan->flaws[f];
         if (flaw->kind != FLAW_TALK_OVER || !flaw_range(p, flaw, &first, &end)) continue;
-        synth_talk(p->synth, &p->line, first, end - first, 0.15f + 0.45f * flaw->severity,
+        synth_talk(p->synth, &p->line, first, end - first, 0.3f + flaw->severity,
                    rng_mix(p->plan->seed, (uint64_t)f));
     }
 }

@@ -72,6 +72,14 @@ static double take_s(const Plan *p, const TakePlan *take) {
     return (take->end_slot - take->first_slot) * tune_bar_s(t) / (double)take->tempo_factor + PAUSE_S;
 }
 
+/* Whoever plays one part alone often plays a bar or two of what is before it, and runs on a little. */
+static void lead_in(const Plan *p, TakePlan *take, Rng *r) {
+    int32_t before = chance(r, 0.6) ? 1 + pick(r, 2) : 0, after = chance(r, 0.6) ? 1 + pick(r, 2) : 0,
+            n_slots = p->tunes[take->tune].n_slots;
+    take->first_slot = take->first_slot > before ? take->first_slot - before : 0;
+    take->end_slot = take->end_slot + after < n_slots ? take->end_slot + after : n_slots;
+}
+
 /* A take of the whole form, of which some attempts fail before it: "again from the top", "from the second
  * chorus". */
 static void add_attempts(Plan *p, Rng *r, int32_t tune, double *left_s) {
@@ -95,6 +103,7 @@ static void add_attempts(Plan *p, Rng *r, int32_t tune, double *left_s) {
             const TruthSection *s = &t->sections[pick(r, t->n_sections)];
             if (s->n_slots > room) continue;
             take = add_take(p, r, tune, s->first_slot, s->first_slot + s->n_slots);
+            lead_in(p, take, r);
             draw_flaws(take, r, 0.7);
         } else { /* abandoned: a false start, or a breakdown on the way and, at times, a restart from there */
             int32_t most = room < t->n_slots - 1 ? room : t->n_slots - 1;
@@ -127,6 +136,7 @@ static void add_parts(Plan *p, Rng *r, int32_t tune, double *left_s) {
             double needed = (end[i] - first[i]) * tune_bar_s(t) + PAUSE_S;
             if (round && (needed > *left_s || chance(r, 0.3))) continue;
             TakePlan *take = add_take(p, r, tune, first[i], end[i]);
+            lead_in(p, take, r);
             draw_flaws(take, r, 0.7);
             *left_s -= take_s(p, take);
         }
@@ -146,6 +156,7 @@ static void fail_a_section(Plan *p, Rng *r, int32_t tune, double *left_s) {
         add_flaw(take, kind, s->first_slot + pick(r, s->n_slots - over + 1), over, rng_between(r, 0.6, 1));
     }
     TakePlan *take = add_take(p, r, tune, s->first_slot, s->first_slot + s->n_slots);
+    lead_in(p, take, r);
     *left_s -= take_s(p, take);
 }
 
@@ -310,9 +321,9 @@ static void draw_job(Plan *p, Rng *r) {
 
 static void draw_kind_of_session(Plan *p, Rng *r, double length_s) {
     double kind = rng_f64(r), more = rng_f64(r);
-    p->rehearsal = kind < 0.34   ? REHEARSE_RUNS
-                   : kind < 0.58 ? REHEARSE_PARTS
-                   : kind < 0.70 ? REHEARSE_FLY
+    p->rehearsal = kind < 0.28   ? REHEARSE_RUNS
+                   : kind < 0.51 ? REHEARSE_PARTS
+                   : kind < 0.63 ? REHEARSE_FLY
                                  : REHEARSE_IDEA;
     if (length_s < 30 && p->rehearsal == REHEARSE_FLY) p->rehearsal = REHEARSE_RUNS;
     p->n_tunes = length_s < 50 || more < 0.72 ? 1 : more < 0.93 ? 2 : 3;
@@ -331,7 +342,7 @@ Status plan_draw(Plan **out, uint64_t seed, double length_s) {
     for (int32_t i = 0; i < p->n_tunes; i++) {
         bool main = i == p->tune, idea = main && p->rehearsal == REHEARSE_IDEA;
         double share = idea ? rng_between(&r, 0.12, 0.22) : rng_between(&r, 0.28, 0.38);
-        bool held = chance(&r, 0.45);
+        bool held = chance(&r, 0.7);
         tune_compose(&p->tunes[i], rng_mix(seed, (uint64_t)i), main ? share * main_s : 0.16 * length_s, held,
                      idea || !main);
         rehearse(p, &r, i, main ? main_s : 0.2 * length_s);

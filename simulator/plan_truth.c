@@ -34,7 +34,7 @@ static void list_take(const Plan *p, UnitList *list, int32_t k) {
         TruthUnit *unit = add_unit(list, plan_beat_at(p, k, b), UNIT_BEAT, k);
         unit->slot = play->first_slot + b / t->meter;
         unit->phase = (uint8_t)(b % t->meter);
-        unit->sustain = tune_sustain(t, unit->slot, unit->phase);
+        unit->sustain = b ? tune_sustain(t, unit->slot, unit->phase) : 0; /* nothing rings into a take */
         for (int32_t f = 0; f < play->n_flaws; f++) {
             const TakeFlaw *flaw = &play->flaws[f];
             if (unit->slot < flaw->first_slot || unit->slot >= flaw->first_slot + flaw->n_slots) continue;

@@ -116,7 +116,7 @@ static int32_t fill_from(const Player *p, int32_t slot) {
     Rng r = rng_at(p->plan->seed, 0x66696c6c0000 + (uint64_t)slot);
     bool last = tune_last_bar(t, slot), middle = (slot & 3) == 3;
     double chance = rng_f64(&r), length = rng_f64(&r);
-    if (t->held && (last || tune_first_bar(t, slot))) return t->steps;
+    if (tune_holds_into(t, slot) || tune_holds_out_of(t, slot)) return t->steps;
     if (chance > (last ? 0.8 : middle ? 0.25 : 0.04)) return t->steps;
     return t->steps - (length < 0.5 ? 1 : length < 0.85 ? 2 : 3) * t->steps_a_beat;
 }

@@ -191,7 +191,10 @@ static const Style styles[STYLES] = {
      0},
 };
 
-static bool can_hold(const Style *s) { return s->keys == KEYS_PAD; }
+/* Dances do not stop at a section's end. */
+static bool can_hold(const Style *s) {
+    return s->feel != FEEL_PUNK && s->feel != FEEL_FUNK && s->feel != FEEL_DISCO;
+}
 
 const Style *style_draw(Rng *r, bool held) {
     double all = 0;
@@ -451,14 +454,14 @@ void style_pattern(const Style *s, const Tune *t, TunePattern *p, Rng *r, int32_
 /* ---- instruments */
 static void choose_keys(const Style *s, Tune *t, Rng *r) {
     t->keys_role = s->keys;
-    if (s->keys == KEYS_PAD && !t->held && chance(r, 0.3)) t->keys_role = KEYS_ARPEGGIO;
-    if (s->keys == KEYS_CHORDS && chance(r, 0.15)) t->keys_role = KEYS_ARPEGGIO;
+    if (chance(r, s->keys == KEYS_PAD ? 0.3 : 0.15)) t->keys_role = KEYS_ARPEGGIO;
+    if (t->held) t->keys_role = KEYS_PAD; /* who else holds a chord? */
     t->organ = t->keys_role == KEYS_CHORDS && chance(r, 0.35);
     t->pad =
         (Voice){.saw = 0.5f, .partials = {0.5f, 0.2f}, .attack_s = 0.28f, .decay_s = 3, .sustain = 0.85f};
     t->pad.cutoff_hz = (float)rng_between(r, 700, 1800);
     t->pad.release_s = 0.35f;
-    t->pad.gain = 0.12f;
+    t->pad.gain = t->held ? 0.22f : 0.12f;
     if (t->organ) {
         t->pad = (Voice){.partials = {0.5f, 0.35f, 0.15f, 0.2f}, .attack_s = 0.015f, .decay_s = 2};
         t->pad.cutoff_hz = 4000;
@@ -467,7 +470,7 @@ static void choose_keys(const Style *s, Tune *t, Rng *r) {
         t->pad.gain = 0.13f;
     }
     bool piano = chance(r, 0.5);
-    t->chime = (Chime){.ratio = piano ? 1.003f : 14.0f, .release_s = 0.08f, .gain = piano ? 0.20f : 0.22f};
+    t->chime = (Chime){.ratio = piano ? 1.003f : 14.0f, .release_s = 0.08f, .gain = piano ? 0.28f : 0.3f};
     t->chime.index = (float)rng_between(r, piano ? 1.6 : 0.25, piano ? 2.6 : 0.6);
     t->chime.index_decay_s = piano ? 0.5f : 0.25f;
     t->chime.decay_s = (float)rng_between(r, 0.9, 1.8);
@@ -490,7 +493,7 @@ void style_voices(const Style *s, Tune *t, Rng *r) {
     t->lead = (Voice){.partials = {0.6f, 0.2f, 0.2f}, .attack_s = soft ? 0.12f : 0.012f, .decay_s = 0.8f};
     t->lead.sustain = 0.7f;
     t->lead.release_s = soft ? 0.3f : 0.06f;
-    t->lead.gain = 0.22f;
+    t->lead.gain = 0.5f;
     t->lead.saw = (float)rng_between(r, 0.1, 0.8);
     t->lead.cutoff_hz = (float)rng_between(r, 1800, 3500);
     t->lead.vibrato_cents = (float)rng_between(r, 4, 18);

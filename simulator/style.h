@@ -31,7 +31,7 @@ typedef struct Style {
     float drive;
 } Style;
 
-/* held: only styles that can hold a chord over a bar line. */
+/* held: only styles in which a band may hold a chord over a section's edge. */
 const Style *style_draw(Rng *r, bool held);
 /* Fills the pattern of one label. The tune's meter, tempo and parts are set. */
 void style_pattern(const Style *style, const Tune *tune, TunePattern *pattern, Rng *r, int32_t label,

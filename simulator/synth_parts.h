@@ -36,17 +36,18 @@ static inline int64_t room_for(const Line *line, int64_t at, int64_t n) {
     return at + n > line->n_samples ? line->n_samples - at : n;
 }
 
-/* y = x + a y1 - b y2: a resonance at hz of the given width. */
+/* y = g x + a y1 - b y2: a resonance at hz of the given width, with a gain of about 1 at its peak. */
 typedef struct Resonator {
-    float a, b, y1, y2;
+    float a, b, g, y1, y2;
 } Resonator;
 static inline void tune_resonator(const Synth *s, Resonator *r, double hz, double width_hz) {
     double radius = exact_exp2(-4.532360141827194 * width_hz / s->rate_hz); /* exp(-pi w / rate) */
     r->a = (float)(2 * radius * exact_cos(hz / s->rate_hz));
     r->b = (float)(radius * radius);
+    r->g = (float)((1 - radius * radius) * exact_sin(hz / s->rate_hz));
 }
 static inline float ring(Resonator *r, float x) {
-    float y = x + r->a * r->y1 - r->b * r->y2;
+    float y = r->g * x + r->a * r->y1 - r->b * r->y2;
     r->y2 = r->y1;
     r->y1 = y;
     return y;

@@ -9,14 +9,18 @@ void synth_sing(const Synth *s, const Line *line, const Singer *g, int64_t at, i
     int64_t release = (int64_t)(0.18f * (float)s->rate_hz), n = room_for(line, at, length + release);
     float *to = line->samples + (n > 0 ? at : 0);
     Resonator r[3] = {0};
-    for (int f = 0; f < 3; f++) tune_resonator(s, &r[f], (double)(vowels[vowel][f] * g->size), 70 + 40 * f);
+    for (int f = 0; f < 3; f++) {
+        double formant = (double)(vowels[vowel][f] * g->size);
+        if (f == 0 && formant < 1.15 * hz) formant = 1.15 * hz; /* as singers do on high notes */
+        tune_resonator(s, &r[f], formant, 70 + 40 * f);
+    }
     uint32_t state = noise_seed(seed), phase = 0, wobble = 0, wobble_step = step_of(s, g->vibrato_hz);
     float step = (float)step_of(s, hz), glide = (float)step_of(s, from_hz) - step;
     float settle = decay_of(s, 0.035), depth = 0, fall = decay_of(s, 0.05);
     float deepest = (float)(exact_exp2(g->vibrato_cents / 1200.0) - 1) * step;
     float deepen = deepest / (0.4f * (float)s->rate_hz), rise = 1 / (0.045f * (float)s->rate_hz);
     float level = 0, breath = g->breath + 0.5f, calm = decay_of(s, 0.02), last = 0;
-    float gain = g->gain * velocity * 0.030f;
+    float gain = 1.3f * g->gain * velocity;
     for (int64_t i = 0; i < n; i++) {
         uint32_t before = phase;
         phase += (uint32_t)(int32_t)(step + glide + depth * sine_at(s, wobble));
@@ -56,7 +60,7 @@ void synth_talk(const Synth *s, const Line *line, int64_t at, int64_t length, fl
             uint32_t before = phase;
             phase += step;
             float pulse = voiced ? (phase < before ? 12.0f : 0) + 0.05f * white : 0.6f * white;
-            line->samples[at] += strength * shape * 0.02f * (ring(&one, pulse) + 0.5f * ring(&two, pulse));
+            line->samples[at] += strength * shape * 5 * (ring(&one, pulse) + 0.5f * ring(&two, pulse));
         }
     }
 }

@@ -11,7 +11,7 @@
 const char *const part_names[PARTS] = {"drums", "bass", "guitar", "keys", "lead", "voice"};
 static const char *const label_names[TUNE_LABELS] = {"intro",  "verse", "chorus",
                                                      "bridge", "outro", "last chorus"};
-static const char *const brief_forms[] = {"VC", "IV", "IVC", "VCO", "VB", "VCV"};
+static const char *const brief_forms[] = {"V", "C", "B", "VC", "IV", "IVC", "VCO", "VB", "VCV"};
 static const char *const forms[] = {"IVCVCO",  "IVCVC", "VCVCBC", "VCVC",   "IVVCVCO", "VCVBCO",   "VVCVVC",
                                     "IVCBVCO", "VCBC",  "VCVCVC", "IVCVBC", "VVBV",    "IVVBVBVO", "CVCVCC"};
 static const int8_t scales[2][7] = {{0, 2, 4, 5, 7, 9, 11}, {0, 2, 3, 5, 7, 8, 10}};
@@ -189,7 +189,7 @@ void tune_compose(Tune *t, uint64_t seed, double form_s, bool held, bool brief) 
     memset(t, 0, sizeof *t);
     const Style *style = style_draw(&r, held);
     t->style = style->name;
-    t->held = held;
+    t->held = held ? rng_f64(&r) < 0.5 ? HELD_PHRASES : HELD_SECTIONS : HELD_NOT;
     t->tonic = (int32_t)rng_below(&r, 12);
     t->minor = rng_f64(&r) < 0.45;
     t->meter = style->meter;
@@ -238,10 +238,18 @@ bool tune_last_bar(const Tune *t, int32_t slot) {
     return s->first_slot + s->n_slots == slot + 1;
 }
 
+bool tune_holds_into(const Tune *t, int32_t slot) {
+    int32_t bar = slot - t->sections[t->slot_section[slot]].first_slot;
+    return t->held == HELD_PHRASES ? bar % TUNE_BARS == 0 : t->held == HELD_SECTIONS && bar == 0;
+}
+
+bool tune_holds_out_of(const Tune *t, int32_t slot) {
+    return t->held && (tune_last_bar(t, slot) || tune_holds_into(t, slot + 1));
+}
+
 bool tune_held_back(const Tune *t, int32_t slot, int32_t step) {
-    if (!t->held) return false;
-    return (tune_first_bar(t, slot) && step < t->steps_a_beat) ||
-           (tune_last_bar(t, slot) && step >= t->steps - (t->meter > 3 ? 2 : 1) * t->steps_a_beat);
+    return (tune_holds_into(t, slot) && step < t->steps_a_beat) ||
+           (tune_holds_out_of(t, slot) && step >= t->steps - (t->meter > 3 ? 2 : 1) * t->steps_a_beat);
 }
 
 static bool note_near(const TuneLine *line, int32_t phase) {
@@ -266,7 +274,7 @@ float tune_sustain(const Tune *t, int32_t slot, int32_t phase) {
     if (!silent && (kit || low || strings)) return 0;
     if (!silent && p->plays[PART_LEAD] && note_near(&bar->lead, phase)) return 0;
     if (!silent && p->plays[PART_VOICE] && note_near(&bar->sung, phase)) return 0;
-    return phase == 0 ? 0.8f : 1;
+    return phase == 0 && !silent ? 0.8f : 1;
 }
 
 void tune_key_name(const Tune *t, char out[TRUTH_NAME]) {

@@ -45,6 +45,7 @@ typedef struct TuneBar {
     TuneLine lead, sung;
 } TuneBar;
 
+typedef enum Held { HELD_NOT, HELD_SECTIONS, HELD_PHRASES } Held;
 typedef enum KeysRole { KEYS_CHORDS, KEYS_ARPEGGIO, KEYS_PAD } KeysRole;
 typedef enum GuitarRole { GUITAR_STRUM, GUITAR_PICK, GUITAR_POWER } GuitarRole;
 
@@ -62,7 +63,7 @@ typedef struct Tune {
     const char *style;
     int32_t tonic; /* 0..11 */
     uint8_t minor;
-    uint8_t held; /* sections end in a held chord, and nothing is struck where the next one begins */
+    uint8_t held; /* Held: what ends in a held chord, and nothing is struck where the next begins */
     int32_t meter, n_sections, n_slots, steps, steps_a_beat;
     float tempo_bpm;
     float swing, swing_sixteenths; /* where the off-beat lies: .5 straight .. .68 */
@@ -90,7 +91,10 @@ const TuneBar *tune_bar(const Tune *tune, int32_t slot, int32_t *label);
 /* The first or the last bar of its section. */
 bool tune_first_bar(const Tune *tune, int32_t slot);
 bool tune_last_bar(const Tune *tune, int32_t slot);
-/* The step of a bar is silent in this slot because the tune holds its section edges. */
+/* The tune holds a chord into this bar, out of it. */
+bool tune_holds_into(const Tune *tune, int32_t slot);
+bool tune_holds_out_of(const Tune *tune, int32_t slot);
+/* The step of a bar is silent in this slot because of that. */
 bool tune_held_back(const Tune *tune, int32_t slot, int32_t step);
 /* 0..1: how far a sound rings across the start of this beat with nothing struck there. */
 float tune_sustain(const Tune *tune, int32_t slot, int32_t phase);

@@ -257,7 +257,8 @@ static void equal_takes_tie(void **state) {
         for (int32_t u = 0; u < c.t->n_units; u++) c.t->units[u].flaw = 0;
         double first = -1;
         for (int32_t k = 0; k < c.t->n_takes; k++) {
-            if (!c.t->takes[k].complete) continue;
+            int64_t length = c.t->takes[k].end_sample - c.t->takes[k].first_sample;
+            if (!c.t->takes[k].complete || length < c.lo || length > c.hi) continue;
             Edit edit;
             edit_init(&edit);
             edit_append(&edit, c.t->takes[k].first_sample, c.t->takes[k].end_sample, FADE_SHORT);
