@@ -14,10 +14,12 @@ typedef struct AudioInfo {
 } AudioInfo;
 
 /* A reader over several files as one timeline. Files of another rate than the first are resampled
- * (soxr HQ), of fewer channels are spread, of more are refused. Streams: memory does not grow with length.
- * Opening decodes every file once, which counts and names it and finds damage before any work is done.
- * What cannot be read out of order bit for bit (MP3, OGG, resampled files) is unpacked into an unlinked
- * file in $TMPDIR the first time that is asked for. One thread uses a reader. */
+ * (soxr HQ), of fewer channels are spread, of more are refused. FOLDER/ with a star behind it is the
+ * sum of the tracks in it.
+ * Streams: memory does not grow with length. Opening decodes every file once, which counts and names it and
+ * finds damage before any work is done. What cannot be read out of order bit for bit (MP3, OGG, resampled
+ * files) is unpacked into an unlinked file in $TMPDIR the first time that is asked for. One thread uses a
+ * reader. */
 typedef struct AudioReader AudioReader;
 Status audio_open(AudioReader **out, const char *const *paths, int32_t n_paths);
 void audio_close(AudioReader *reader);

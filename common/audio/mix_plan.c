@@ -36,9 +36,10 @@ typedef struct Probe {
 
 typedef struct Planner {
     AudioReader *reader;
+    const Tracks *tracks; /* NULL: none */
     int32_t rate, wide;
     int64_t ms; /* samples in a millisecond */
-    Probe a, b;
+    Probe a, b, drums;
     float *ramp_a, *ramp_b;
     int64_t ramp_room;
 } Planner;
@@ -49,30 +50,47 @@ static double mean_square(const float *x, int64_t n) {
     return n ? sum / (double)n : 0;
 }
 
-static Status probe_read(Planner *p, Probe *probe, int64_t at) {
-    Status st = mix_read(p->reader, at - PROBE_BEFORE_MS * p->ms, PROBE_MS * p->ms, probe->samples);
+static Status probe_read(const Planner *p, Probe *probe, AudioReader *reader, int64_t at) {
+    const int64_t n_floats = p->ms * audio_info(reader).n_channels;
+    Status st = mix_read(reader, at - PROBE_BEFORE_MS * p->ms, PROBE_MS * p->ms, probe->samples);
     if (st != BS_OK) return st;
     for (int i = 0; i < PROBE_MS; i++)
-        probe->energy[i] = mean_square(probe->samples + i * p->ms * p->wide, p->ms * p->wide);
+        probe->energy[i] = mean_square(probe->samples + i * n_floats, n_floats);
     return BS_OK;
 }
 
 /* Millisecond (relative to the seam) of the steepest rise near it, over 6 dB; ATTACK_TO_MS + 1 when none. */
-static int attack_of(const Probe *probe, double *strength) {
+static int attack_of(const Probe *probe) {
     int best = ATTACK_TO_MS + 1;
-    *strength = 0;
+    double strength = 0;
     for (int t = ATTACK_FROM_MS; t <= ATTACK_TO_MS; t++) {
         const double *e = probe->energy + PROBE_BEFORE_MS + t;
         double before = 0, after = 0;
         for (int k = 1; k <= 20; k++) before += e[-k] / 20;
         for (int k = 0; k < 10; k++) after += e[k] / 10;
         double ratio = (after + SILENCE) / (before + SILENCE);
-        if (ratio > *strength) {
-            *strength = ratio;
+        if (ratio > strength) {
+            strength = ratio;
             best = t;
         }
     }
-    return *strength >= ATTACK_RATIO ? best : ATTACK_TO_MS + 1;
+    return strength >= ATTACK_RATIO ? best : ATTACK_TO_MS + 1;
+}
+
+/* Reads a line around `at`, and finds its attack: in the mix, or earlier in a track of drums, where nothing
+ * covers it. */
+static Status listen_at(Planner *p, Probe *probe, int64_t at, int *attack) {
+    Status st = BS_OK;
+    TRY(probe_read(p, probe, p->reader, at));
+    *attack = attack_of(probe);
+    for (int32_t i = 0; p->tracks && i < p->tracks->n; i++) {
+        if (!p->tracks->list[i].drums) continue;
+        TRY(probe_read(p, &p->drums, p->tracks->list[i].reader, at));
+        const int earlier = attack_of(&p->drums);
+        if (earlier < *attack) *attack = earlier;
+    }
+out:
+    return st;
 }
 
 /* The quietest stretch that ends GUARD_MS before `attack`: long where it stays quiet, at least 2 ms. */
@@ -150,42 +168,59 @@ static void clamp_ramp(Seam *seam, int64_t first, int64_t end) {
     if (seam->fade_start > end - seam->fade_samples) seam->fade_start = end - seam->fade_samples;
 }
 
-static Status ramp_read(Planner *p, const Seam *seam) {
+static Status ramp_read(Planner *p, AudioReader *reader, const Seam *seam) {
     Status st = BS_OK;
     const int64_t n = seam->fade_samples, shift = seam->fade_start - seam->out_sample;
-    if (n > p->ramp_room) {
+    const int64_t n_floats = n * audio_info(reader).n_channels;
+    if (n_floats > p->ramp_room) {
         free(p->ramp_a);
         free(p->ramp_b);
-        p->ramp_room = n;
-        p->ramp_a = malloc((size_t)(n * p->wide) * sizeof *p->ramp_a);
-        p->ramp_b = malloc((size_t)(n * p->wide) * sizeof *p->ramp_b);
+        p->ramp_room = n_floats;
+        p->ramp_a = malloc((size_t)n_floats * sizeof *p->ramp_a);
+        p->ramp_b = malloc((size_t)n_floats * sizeof *p->ramp_b);
         if (!p->ramp_a || !p->ramp_b)
             return fail(BS_NOMEM, "mixdown: no memory for a ramp of %lld samples", (long long)n);
     }
-    TRY(mix_read(p->reader, seam->from_sample + shift, n, p->ramp_a));
-    TRY(mix_read(p->reader, seam->to_sample + shift, n, p->ramp_b));
+    TRY(mix_read(reader, seam->from_sample + shift, n, p->ramp_a));
+    TRY(mix_read(reader, seam->to_sample + shift, n, p->ramp_b));
 out:
     return st;
 }
 
 /* The largest gain that keeps the blend under full scale, or under what it is made of if that is over. */
-static float gain_of(const Planner *p, const Seam *seam) {
+static float gain_of(const Planner *p, const Seam *seam, int32_t wide) {
     const int64_t n = seam->fade_samples;
     double ceiling = 1, lowering = 0;
-    for (int64_t i = 0; i < n * p->wide; i++) {
+    for (int64_t i = 0; i < n * wide; i++) {
         if (fabsf(p->ramp_a[i]) > ceiling) ceiling = fabsf(p->ramp_a[i]);
         if (fabsf(p->ramp_b[i]) > ceiling) ceiling = fabsf(p->ramp_b[i]);
     }
     for (int64_t i = 0; i < n; i++) {
         float wa, wb, hold = mix_hold(i, n);
         mix_weights(i, n, seam->correlation, &wa, &wb);
-        for (int32_t c = 0; c < p->wide; c++) {
-            double x =
-                fabs((double)wa * p->ramp_a[i * p->wide + c] + (double)wb * p->ramp_b[i * p->wide + c]);
+        for (int32_t c = 0; c < wide; c++) {
+            double x = fabs((double)wa * p->ramp_a[i * wide + c] + (double)wb * p->ramp_b[i * wide + c]);
             if (x > ceiling && (1 - ceiling / x) / hold > lowering) lowering = (1 - ceiling / x) / hold;
         }
     }
     return lowering > 0 ? (float)(1 - lowering - 1e-6) : 1; /* less what rounding may add */
+}
+
+/* Correlation and gain of a placed ramp: the gain is one for the mix and all its tracks. */
+static Status measure_ramp(Planner *p, Seam *seam) {
+    Status st = BS_OK;
+    TRY(ramp_read(p, p->reader, seam));
+    double rho = correlation_of(p->ramp_a, p->ramp_b, (int64_t)seam->fade_samples * p->wide);
+    seam->correlation = (float)(rho < -0.3 ? -0.3 : rho);
+    seam->gain = gain_of(p, seam, p->wide);
+    for (int32_t i = 0; p->tracks && i < p->tracks->n; i++) {
+        AudioReader *reader = p->tracks->list[i].reader;
+        TRY(ramp_read(p, reader, seam));
+        const float gain = gain_of(p, seam, audio_info(reader).n_channels);
+        if (gain < seam->gain) seam->gain = gain;
+    }
+out:
+    return st;
 }
 
 static Status plan_seam(Planner *p, Seam *seam, Fade fade, double beat_samples, int64_t first, int64_t end) {
@@ -197,10 +232,9 @@ static Status plan_seam(Planner *p, Seam *seam, Fade fade, double beat_samples, 
         return BS_OK;
     }
     if (fade == FADE_SHORT) {
-        double strength_a, strength_b;
-        TRY(probe_read(p, &p->a, seam->from_sample));
-        TRY(probe_read(p, &p->b, seam->to_sample));
-        int attack_a = attack_of(&p->a, &strength_a), attack_b = attack_of(&p->b, &strength_b);
+        int attack_a, attack_b;
+        TRY(listen_at(p, &p->a, seam->from_sample, &attack_a));
+        TRY(listen_at(p, &p->b, seam->to_sample, &attack_b));
         int attack = attack_a < attack_b ? attack_a : attack_b;
         if (attack <= ATTACK_TO_MS)
             place_before_attack(p, attack, seam);
@@ -212,12 +246,7 @@ static Status plan_seam(Planner *p, Seam *seam, Fade fade, double beat_samples, 
         seam->fade_start = seam->out_sample - seam->fade_samples / 2;
     }
     clamp_ramp(seam, first, end);
-    if (seam->fade_samples > 0) {
-        TRY(ramp_read(p, seam));
-        double rho = correlation_of(p->ramp_a, p->ramp_b, (int64_t)seam->fade_samples * p->wide);
-        seam->correlation = (float)(rho < -0.3 ? -0.3 : rho);
-        seam->gain = gain_of(p, seam);
-    }
+    if (seam->fade_samples > 0) TRY(measure_ramp(p, seam));
 out:
     return st;
 }
@@ -253,19 +282,25 @@ out:
     return st;
 }
 
-static Status planner_init(Planner *p, AudioReader *reader) {
+static Status planner_init(Planner *p, AudioReader *reader, const Tracks *tracks) {
     const AudioInfo info = audio_info(reader);
-    *p = (Planner){.reader = reader, .rate = info.sample_rate_hz, .wide = info.n_channels};
+    *p = (Planner){.reader = reader, .tracks = tracks, .rate = info.sample_rate_hz, .wide = info.n_channels};
     p->ms = p->rate / 1000;
-    size_t floats = (size_t)(PROBE_MS * p->ms * p->wide);
-    p->a.samples = malloc(floats * sizeof(float));
-    p->b.samples = malloc(floats * sizeof(float));
-    return p->a.samples && p->b.samples ? BS_OK : fail(BS_NOMEM, "mixdown: out of memory");
+    const int32_t widest = tracks && tracks->n && tracks_info(tracks).n_channels > p->wide
+                               ? tracks_info(tracks).n_channels
+                               : p->wide;
+    const size_t bytes = sizeof(float) * (size_t)(PROBE_MS * p->ms * widest);
+    p->a.samples = malloc(bytes);
+    p->b.samples = malloc(bytes);
+    p->drums.samples = malloc(bytes);
+    return p->a.samples && p->b.samples && p->drums.samples ? BS_OK
+                                                            : fail(BS_NOMEM, "mixdown: out of memory");
 }
 
 static void planner_drop(Planner *p) {
     free(p->a.samples);
     free(p->b.samples);
+    free(p->drums.samples);
     free(p->ramp_a);
     free(p->ramp_b);
 }
@@ -286,12 +321,17 @@ static Status edit_check(const Edit *edit, const AudioInfo *info) {
 }
 
 Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength beat_length, void *context) {
+    return mix_plan_tracks(out, edit, reader, NULL, beat_length, context);
+}
+
+Status mix_plan_tracks(MixPlan *out, const Edit *edit, AudioReader *reader, const Tracks *tracks,
+                       BeatLength beat_length, void *context) {
     Status st = BS_OK;
     const AudioInfo info = audio_info(reader);
     MixPlan plan = {0};
     Planner p = {0};
     TRY(edit_check(edit, &info));
-    TRY(planner_init(&p, reader));
+    TRY(planner_init(&p, reader, tracks));
     plan.n_seams = edit->n_segments - 1;
     plan.sample_rate_hz = info.sample_rate_hz;
     plan.gain = 1;

@@ -6,7 +6,7 @@
  * linear s = t, g = s / sqrt(s^2 + (1-s)^2 + 2 rho s (1-s)). A small shift may change which samples are
  * read for B inside the fade's handle, never where the grid is. Outside the ramps listed in the plan,
  * output samples equal input samples bit for bit. */
-#include "common/audio/audio.h"
+#include "common/audio/tracks.h"
 #include "common/song/edit.h"
 
 typedef struct Seam {
@@ -33,6 +33,9 @@ typedef struct MixPlan {
  * the local length of a beat; NULL: half a second. */
 typedef double (*BeatLength)(void *context, int64_t sample);
 Status mix_plan(MixPlan *out, const Edit *edit, AudioReader *reader, BeatLength beat_length, void *context);
+/* The same for a mix and the tracks that are in it (tracks_match must hold): one plan for all of them. */
+Status mix_plan_tracks(MixPlan *out, const Edit *edit, AudioReader *reader, const Tracks *tracks,
+                       BeatLength beat_length, void *context);
 void mix_plan_drop(MixPlan *plan);
 
 /* Shortens the tail, then the lead-in, so that the output has at most max_samples; never cuts a segment. */
@@ -59,3 +62,15 @@ Status mix_markers(const MixPlan *plan, const Edit *edit, AudioMarkers *markers)
 /* Streams the song into `writer`. progress may be NULL. */
 Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,
                   void (*progress)(void *context, double share), void *context);
+
+/* The tracks by the mix's plan, as FOLDER/NAME.wav. mix_tracks writes them whole under no name yet, _finish
+ * gives them their names: all or none. bits: 0 keeps up to 8 tracks of integers in 24 bits and others in 32
+ * (float), so that they add up to the mix within 1e-6. */
+typedef struct MixTracks MixTracks;
+Status mix_tracks(MixTracks **out, const MixPlan *plan, const Edit *edit, const Tracks *tracks,
+                  const char *folder, int32_t bits, void (*progress)(void *context, double share),
+                  void *context);
+Status mix_tracks_finish(MixTracks *made); /* takes it in any case */
+void mix_tracks_abandon(MixTracks *made);  /* NULL is fine */
+/* Where track i goes. */
+Status mix_track_path(char path[4096], const char *folder, const Track *track);

@@ -4,8 +4,10 @@
  * of MP3s and of recordings that were cut off), the hash of what was decoded names the recording, and
  * damage is found before any work is done. A file that seeks exactly is then read in place; MP3 and OGG
  * decode to other last bits after a seek, and resampled files cannot seek, so these are unpacked into an
- * unlinked file ("spool") when they are first read out of order. */
+ * unlinked file ("spool") when they are first read out of order. A folder of tracks has readers
+ * of its own, one a track. */
 #include "common/audio/audio.h"
+#include "common/audio/tracks.h"
 #include "common/host/file.h"
 
 #include <errno.h>
@@ -22,7 +24,8 @@ enum { CHUNK_FRAMES = 16384, MAX_SOURCES = 1024, MAX_CHANNELS = 64 };
 
 typedef struct Source {
     char *path;
-    SNDFILE *file;
+    SNDFILE *file; /* NULL where there are tracks */
+    Tracks tracks; /* none: an ordinary file */
     int32_t rate_hz, n_channels;
     bool exact_seek;
     int64_t start, n_samples; /* on the timeline */
@@ -35,7 +38,7 @@ struct AudioReader {
     AudioInfo info;
     int32_t n_sources;
     Source *sources;
-    float *chunk; /* CHUNK_FRAMES of the widest file */
+    float *chunk, *scratch; /* CHUNK_FRAMES of the widest file; the same for tracks that are added up */
 };
 
 static bool is_flac(const SF_INFO *info) { return (info->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_FLAC; }
@@ -197,35 +200,81 @@ out:
     return st;
 }
 
+/* What a source has, beside what the first one settled for all. */
+static Status source_shape(AudioReader *r, Source *s, AudioInfo info) {
+    if (!r->info.sample_rate_hz)
+        r->info = (AudioInfo){
+            .sample_rate_hz = info.sample_rate_hz, .n_channels = info.n_channels, .bits = info.bits};
+    if (info.n_channels > r->info.n_channels)
+        return fail(BS_UNSUPPORTED, "%s: %d channels, but the first file has %d; put the widest file first",
+                    s->path, info.n_channels, r->info.n_channels);
+    s->rate_hz = info.sample_rate_hz;
+    s->n_channels = info.n_channels;
+    if (!r->chunk) r->chunk = malloc(sizeof *r->chunk * CHUNK_FRAMES * (size_t)r->info.n_channels);
+    return r->chunk ? BS_OK : fail(BS_NOMEM, "%s: out of memory", s->path);
+}
+
+static void hash_shape(HashState *hash, Source *s) {
+    int32_t shape[2] = {s->rate_hz, s->n_channels};
+    hash_add(hash, shape, sizeof shape);
+    s->pcm = hash_end(hash);
+}
+
+// FOLDER of "FOLDER/*"; else NULL
+static char *folder_of_tracks(const char *path) {
+    const size_t n = strlen(path);
+    return n > 2 && !strcmp(path + n - 2, "/*") ? strndup(path, n - 2) : NULL;
+}
+
+static Status tracks_source_open(AudioReader *r, Source *s, const char *folder) {
+    Status st = BS_OK;
+    HashState hash;
+    TRY(tracks_open(&s->tracks, folder));
+    const AudioInfo info = tracks_info(&s->tracks);
+    TRY(source_shape(r, s, info));
+    if (s->rate_hz != r->info.sample_rate_hz) {
+        st = fail(BS_UNSUPPORTED, "%s: tracks at %d Hz after a file at %d Hz", s->path, s->rate_hz,
+                  r->info.sample_rate_hz);
+        goto out;
+    }
+    if (!r->scratch) r->scratch = malloc(sizeof *r->scratch * CHUNK_FRAMES * (size_t)r->info.n_channels);
+    if (!r->scratch) {
+        st = fail(BS_NOMEM, "%s: out of memory", s->path);
+        goto out;
+    }
+    s->n_samples = info.n_samples;
+    hash_begin(&hash);
+    for (int64_t at = 0; at < s->n_samples; at += CHUNK_FRAMES) {
+        const int64_t n = s->n_samples - at < CHUNK_FRAMES ? s->n_samples - at : CHUNK_FRAMES;
+        TRY(tracks_read(&s->tracks, at, n, r->chunk, r->scratch));
+        hash_add(&hash, r->chunk, (size_t)(n * s->n_channels) * sizeof(float));
+    }
+    hash_shape(&hash, s);
+out:
+    return st;
+}
+
 static Status source_open(AudioReader *r, Source *s, const char *path, int64_t start) {
     Status st = BS_OK;
     SF_INFO info;
     HashState hash;
     *s = (Source){.path = strdup(path), .spool = -1, .start = start};
     if (!s->path) return fail(BS_NOMEM, "%s: out of memory", path);
+    char *folder = folder_of_tracks(path);
+    if (folder) {
+        st = tracks_source_open(r, s, folder);
+        free(folder);
+        return st;
+    }
     TRY(file_open(path, &s->file, &info));
-    if (!r->info.sample_rate_hz)
-        r->info = (AudioInfo){
-            .sample_rate_hz = info.samplerate, .n_channels = info.channels, .bits = bits_of(&info)};
-    if (info.channels > r->info.n_channels) {
-        st = fail(BS_UNSUPPORTED, "%s: %d channels, but the first file has %d; put the widest file first",
-                  path, info.channels, r->info.n_channels);
-        goto out;
-    }
-    s->rate_hz = info.samplerate;
-    s->n_channels = info.channels;
+    TRY(source_shape(
+        r, s,
+        (AudioInfo){.sample_rate_hz = info.samplerate, .n_channels = info.channels, .bits = bits_of(&info)}));
     s->exact_seek = seeks_exactly(&info) && s->rate_hz == r->info.sample_rate_hz;
-    if (!r->chunk) r->chunk = malloc(sizeof *r->chunk * CHUNK_FRAMES * (size_t)r->info.n_channels);
-    if (!r->chunk) {
-        st = fail(BS_NOMEM, "%s: out of memory", path);
-        goto out;
-    }
     hash_begin(&hash);
     int64_t n_decoded, n_timeline;
     TRY(decode_all(r, s, &(Pass){.hash = &hash, .spool = -1}, &n_decoded, &n_timeline));
-    int32_t shape[2] = {s->rate_hz, s->n_channels};
-    hash_add(&hash, shape, sizeof shape);
-    s->pcm = hash_end(&hash);
+    hash_shape(&hash, s);
     if (is_flac(&info) && (n_decoded < info.frames || sf_error(s->file))) {
         st = fail(BS_CORRUPT, "%s: holds %.1f s of %.1f s: the file is truncated or damaged", path,
                   (double)n_decoded / s->rate_hz, (double)info.frames / s->rate_hz);
@@ -276,10 +325,12 @@ void audio_close(AudioReader *r) {
         Source *s = &r->sources[i];
         if (s->file) sf_close(s->file);
         if (s->path && s->spool >= 0) close(s->spool);
+        tracks_drop(&s->tracks);
         free(s->path);
     }
     free(r->sources);
     free(r->chunk);
+    free(r->scratch);
     free(r);
 }
 
@@ -310,6 +361,7 @@ static Status rewind_source(Source *s) {
 /* At most CHUNK_FRAMES frames at `at` of source s, in its own channels, into r->chunk. */
 static Status source_read(AudioReader *r, Source *s, int64_t at, int64_t n) {
     Status st = BS_OK;
+    if (s->tracks.n) return tracks_read(&s->tracks, at, n, r->chunk, r->scratch);
     if (s->spool < 0 && !s->exact_seek && (at != s->position || s->rate_hz != r->info.sample_rate_hz)) {
         if (at == 0 && s->rate_hz == r->info.sample_rate_hz)
             TRY(rewind_source(s));
