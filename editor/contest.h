@@ -38,9 +38,10 @@ typedef struct ContestPair {
 /* Means over seeds. */
 typedef struct ContestCell {
     float judge, reward, in_window; /* in_window: share of edits whose length is asked for */
+    float of_right;                 /* judge as a share of the right edit's for the same Job */
     float terms[REWARD_TERMS];
-    float parts[JUDGE_PARTS]; /* of the judge's score, each 0..1 */
-    float gap_s;              /* talk, noise and silence kept */
+    float faults[JUDGE_PARTS]; /* of the judge: prices, 0 = nothing wrong */
+    float gap_s;               /* talk, noise and silence kept */
     int32_t n_seams;
 } ContestCell;
 

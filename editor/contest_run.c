@@ -153,16 +153,18 @@ out:
     return st;
 }
 
-static Status judge_cut(Bench *b, const Job *job, const Cut *cut, ContestCell *cell, float share) {
+static Status judge_cut(Bench *b, const ContestPair *pair, const Cut *cut, ContestCell *cell, float share) {
+    const Job *job = &pair->job;
     JudgeScore score;
     Status st = judge(b->truth, tune_in_truth(b, job), &cut->edit, job->lo_samples, job->hi_samples, &score);
     if (st != BS_OK) return st;
     const int64_t n = edit_samples(&cut->edit);
     cell->judge += share * (float)score.score;
+    cell->of_right += share * (float)(score.score / pair->right_judge);
     cell->gap_s += share * (float)score.gap_s;
     cell->n_seams += score.n_seams;
     cell->reward += share * cut->reward;
-    for (int i = 0; i < JUDGE_PARTS; i++) cell->parts[i] += share * (float)score.parts[i];
+    for (int i = 0; i < JUDGE_PARTS; i++) cell->faults[i] += share * (float)score.faults[i];
     for (int i = 0; i < REWARD_TERMS; i++) cell->terms[i] += share * cut->terms[i];
     if (n >= job->lo_samples && n <= job->hi_samples) cell->in_window += share;
     return st;
@@ -175,7 +177,7 @@ static Status run_cell(Bench *b, int32_t r, int32_t k, const ContestPair *pair, 
     const int32_t n = row_draws(&b->contest->rows[r]) ? b->contest->n_seeds : 1;
     for (int32_t draw = 0; draw < n; draw++) {
         TRY(make_cut(b, r, k, draw, &pair->job, right, &cut));
-        TRY(judge_cut(b, &pair->job, &cut, cell, 1.0f / (float)n));
+        TRY(judge_cut(b, pair, &cut, cell, 1.0f / (float)n));
         cut_drop(&cut);
     }
     cell->n_seams /= n;
@@ -269,7 +271,7 @@ Status contest_edit(const Contest *c, const char *data, int32_t pair, int32_t ro
     for (int32_t draw = 0; draw < n; draw++) {
         ContestCell cell = {0};
         TRY(make_cut(&b, row, k, draw, job, &right, &cut));
-        TRY(judge_cut(&b, job, &cut, &cell, 1));
+        TRY(judge_cut(&b, &c->pairs[pair], &cut, &cell, 1));
         if (cell.judge > best) {
             best = cell.judge;
             edit_drop(out);

@@ -44,6 +44,7 @@ Interval interval_of(const double *values, int32_t n, uint64_t seed) {
 
 typedef double (*CellValue)(const ContestCell *cell);
 static double judge_of(const ContestCell *cell) { return cell->judge; }
+static double share_of(const ContestCell *cell) { return 100 * (double)cell->of_right; }
 static double reward_of(const ContestCell *cell) { return cell->reward; }
 static double window_of(const ContestCell *cell) { return cell->in_window; }
 static double gap_of(const ContestCell *cell) { return cell->gap_s; }
@@ -98,19 +99,23 @@ static void put_differences(const Contest *c, ByteWriter *w) {
 }
 
 Status table_print(const Contest *c, ByteWriter *w) {
+    char hash[JUDGE_HASH];
+    judge_hash(hash);
     bytes_printf(w,
                  "%d recordings, %d pairs of recording and length; means with 95 %% intervals (bootstrap "
                  "over recordings",
                  c->n_sessions, c->n_sessions * c->jobs_per_song);
-    bytes_printf(w, "%s)\n\n", c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "");
-    bytes_printf(w, "| %-18s | %-22s | %-22s | %-9s | %-7s | %-5s |\n", "policy", "judge (0-10)",
-                 "dense reward", "in window", "gap (s)", "seams");
-    bytes_printf(
-        w, "|--------------------|------------------------|------------------------|-----------|---------|---"
-           "----|\n");
+    bytes_printf(w, "%s); judge %s\n\n", c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "",
+                 hash);
+    bytes_printf(w, "| %-18s | %-22s | %-8s | %-22s | %-9s | %-7s | %-5s |\n", "policy", "judge (0-10)",
+                 "of right", "dense reward", "in window", "gap (s)", "seams");
+    bytes_printf(w, "|--------------------|------------------------|----------|------------------------|-----"
+                    "------|---------|---"
+                    "----|\n");
     for (int32_t r = 0; r < c->n_rows; r++) {
         bytes_printf(w, "| %-18s |", c->rows[r].name);
         put_interval(w, of_rows(c, r, -1, judge_of), "");
+        bytes_printf(w, " %6.1f %% |", of_rows(c, r, -1, share_of).mean);
         put_interval(w, of_rows(c, r, -1, reward_of), "");
         bytes_printf(w, " %7.1f %% | %7.2f | %5.1f |\n", 100 * of_rows(c, r, -1, window_of).mean,
                      of_rows(c, r, -1, gap_of).mean, of_rows(c, r, -1, seams_of).mean);
@@ -139,6 +144,7 @@ static Json *row_json(const Contest *c, int32_t r) {
     Json *row = json_new_object(), *part = NULL, *whole;
     TRY(json_set_text(row, "name", c->rows[r].name));
     TRY(json_set(row, "judge", interval_json(of_rows(c, r, -1, judge_of))));
+    TRY(json_set_f64(row, "of_right", of_rows(c, r, -1, share_of).mean / 100));
     TRY(json_set(row, "reward", interval_json(of_rows(c, r, -1, reward_of))));
     TRY(json_set_f64(row, "in_window", of_rows(c, r, -1, window_of).mean));
     part = json_new_object();
@@ -154,10 +160,10 @@ out:
     return NULL;
 }
 
-static Json *parts_json(const ContestCell *cell) {
+static Json *faults_json(const ContestCell *cell) {
     Status st = BS_OK;
     Json *out = json_new_object();
-    for (int i = 0; i < JUDGE_PARTS; i++) TRY(json_set_f64(out, judge_names[i], cell->parts[i]));
+    for (int i = 0; i < JUDGE_PARTS; i++) TRY(json_set_f64(out, judge_names[i], cell->faults[i]));
     return out;
 out:
     json_free(out);
@@ -167,8 +173,9 @@ out:
 static Json *cell_json(const ContestCell *cell) {
     Status st = BS_OK;
     Json *out = json_new_object();
-    TRY(json_set(out, "judge_parts", parts_json(cell)));
+    TRY(json_set(out, "judge_faults", faults_json(cell)));
     TRY(json_set_f64(out, "judge", cell->judge));
+    TRY(json_set_f64(out, "of_right", cell->of_right));
     TRY(json_set_f64(out, "reward", cell->reward));
     TRY(json_set_f64(out, "in_window", cell->in_window));
     TRY(json_set_f64(out, "gap_s", cell->gap_s));
@@ -198,8 +205,11 @@ out:
 
 Status table_write_json(const Contest *c, const char *path) {
     Status st = BS_OK;
+    char hash[JUDGE_HASH];
+    judge_hash(hash);
     Json *out = json_new_object(), *list = json_new_array(), *whole;
-    TRY(json_set_i64(out, "version", 1));
+    TRY(json_set_i64(out, "version", 2));
+    TRY(json_set_text(out, "judge", hash));
     TRY(json_set_i64(out, "seed", (int64_t)c->seed));
     TRY(json_set_i64(out, "seeds", c->n_seeds));
     for (int32_t r = 0; r < c->n_rows; r++) TRY(json_append(list, row_json(c, r)));

@@ -75,7 +75,7 @@ static Status run_simulate(int argc, char **argv) {
 
 static void print_score(const char *what, const JudgeScore *score) {
     printf("%s\t%.3f", what, score->score);
-    for (int p = 0; p < JUDGE_PARTS; p++) printf("\t%s %.3f", judge_names[p], score->parts[p]);
+    for (int p = 0; p < JUDGE_PARTS; p++) printf("\t%s %.3f", judge_names[p], score->faults[p]);
     printf("\tseams %d\tgap_s %.2f\tflaw %.4f\n", score->n_seams, score->gap_s, score->flaw);
 }
 
@@ -115,6 +115,7 @@ static Status run_judge(int argc, char **argv) {
     Edit edit, right;
     JudgeScore score, best;
     int64_t lo, hi;
+    char hash[JUDGE_HASH];
     edit_init(&edit);
     edit_init(&right);
     TRY(config_parse(&judge_table, &s, argc, argv, rest, 2, &n_rest, &help));
@@ -131,7 +132,8 @@ static Status run_judge(int argc, char **argv) {
     TRY(right_edit(t, t->tune, lo, hi, &right));
     TRY(judge(t, t->tune, &right, lo, hi, &best));
     print_score("right", &best);
-    printf("share\t%.3f\n", best.score > 0 ? score.score / best.score : 0);
+    judge_hash(hash);
+    printf("share\t%.3f\njudge\t%s\n", score.score / best.score, hash);
 out:
     edit_drop(&edit);
     edit_drop(&right);

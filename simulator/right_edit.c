@@ -1,271 +1,403 @@
-/* Shortest path over (beat last kept, length so far in buckets). A bucket is shorter than any beat, so
- * states are settled in order of length; each keeps its exact length in samples.
- *
- *     cost(path) = price of the start + sum over beats of PRICE_FLAW * excess * samples / target
- *                + sum over jumps of (seam + break of the form + part of it skipped) + price of the end
- *
- * From a bar's end the path goes on uncut, or jumps to any take's bar that comes next in the form, or to
- * the start of any section. It may end after any beat; that is how a narrow window is met. */
+/* Bounds backward over (node, bucket), then best-first over (node, exact length). See the header for why the
+ * first end that is taken from the heap is the best one. Where many lengths tie, buckets get finer and the
+ * search starts again; the last attempt keeps one length a bucket, so it always ends, and says that nothing
+ * is proved. */
 #include "simulator/right_edit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "simulator/judge.h"
-#include "simulator/judge_terms.h"
+#include "simulator/right_graph.h"
 
-enum { MAX_STATES = 24 << 20, JUDGED_ENDS = 24, MIN_BUCKETS = 400 };
-static const float NO_COST = 1e30f;
-static const double SWITCH_PRICE = 0.004; /* fewer seams among equals */
+enum {
+    MAX_BOUNDS = 24 << 20,  /* node x bucket */
+    MAX_STATES = 3 << 20,   /* held at once */
+    FIRST_EXPANDED = 20000, /* before buckets get finer */
+    LAST_EXPANDED = 200000, /* before lengths are merged */
+    FINER = 4,
+    NONE = -1
+};
 
-typedef struct Jump {
-    int32_t to; /* beat */
-    float cost;
-} Jump;
+/* The relaxed problem. Bounds of bucket q are at [q * n_nodes]. */
+typedef struct Bounds {
+    int64_t bucket; /* samples */
+    int32_t n_buckets, lo, hi;
+    Cost *to_go;  /* [n_buckets][n_nodes]: from the node's start on, lengths as bars add up in buckets */
+    Cost *nearby; /* the same, a bucket more or less allowed: bounds an exact state */
+    Cost *hub;    /* [n_buckets][n_slots]: least of nearby among the nodes that fill a slot */
+} Bounds;
 
 typedef struct State {
-    float cost;
-    int32_t length; /* samples */
-    int32_t from;   /* state index, -1 at the start */
+    int64_t length; /* samples kept before the node; of an end, in all */
+    Cost cost;
+    int32_t node;  /* NONE: an end */
+    int32_t from;  /* state, NONE at the start */
+    int16_t beats; /* of an end: kept of the last bar */
 } State;
 
-typedef struct End {
+typedef struct Entry {
+    Cost estimate, cost;
     int32_t state;
-    float cost;
-} End;
+} Entry;
 
 typedef struct Search {
-    const Truth *t;
-    int32_t tune, meter, n_positions; /* of the form, in beats */
-    int64_t lo, hi, bucket;
-    int32_t n_beats, n_buckets;
-    int32_t *unit;      /* per beat: its unit */
-    float *worth;       /* per beat: cost of keeping it */
-    int32_t *jump_from; /* n_beats + 1: jumps of beat j are jumps[jump_from[j] .. jump_from[j + 1]) */
-    Jump *jumps;
-    float *best; /* per slot */
+    const Graph *g;
+    int64_t lo, hi;
+    Bounds bounds;
     State *states;
-    FormBudget budget;
+    Entry *heap;
+    int32_t *seen;                    /* hash of (node, length): state */
+    int32_t n_states, n_heap, n_room; /* room: of states and heap; twice as much and more in seen */
+    int32_t seen_size;                /* a power of two */
+    bool merge;                       /* one length a bucket */
+    int64_t n_expanded, nearest; /* nearest: length of the end that is nearest to the window, -1 before */
 } Search;
 
-static int32_t position(const Search *s, int32_t beat) {
-    const TruthUnit *u = &s->t->units[s->unit[beat]];
-    return u->slot * s->meter + u->phase;
+static Cost least(Cost a, Cost b) { return a < b ? a : b; }
+static Cost sum(int64_t a, int64_t b, int64_t c) {
+    int64_t all = a + b + c;
+    return all < COST_NEVER ? (Cost)all : COST_NEVER;
 }
-static int32_t beat_samples(const Search *s, int32_t beat) {
-    int32_t u = s->unit[beat];
-    return (int32_t)(truth_unit_end(s->t, u) - s->t->units[u].start_sample);
-}
-static bool section_start(const Search *s, int32_t beat) {
-    const TruthUnit *u = &s->t->units[s->unit[beat]];
-    return s->t->sections[truth_slot_section(s->t, s->tune, u->slot)].first_slot == u->slot;
+static int32_t in_buckets(const Bounds *b, int64_t samples) { return (int32_t)(samples / b->bucket); }
+
+/* ---- bounds */
+static void bounds_drop(Bounds *b) {
+    free(b->to_go);
+    free(b->nearby);
+    free(b->hub);
+    *b = (Bounds){0};
 }
 
-/* What leaving out `beats` of the form costs: nothing while the window has no room for them. */
-static double skip_price(const Search *s, int32_t beats) {
-    int32_t n_form = s->budget.n_form > 0 ? s->budget.n_form : 1;
-    if (beats > 0)
-        return PRICE_MISSING * (beats > s->budget.may_miss ? beats - s->budget.may_miss : 0) / n_form;
-    return PRICE_MISSING * (-beats > s->budget.may_repeat ? -beats - s->budget.may_repeat : 0) / n_form;
-}
-
-static double jump_price(const Search *s, int32_t a, int32_t b) {
-    const Truth *t = s->t;
-    int32_t from = position(s, a) + 1, to = position(s, b);
-    double line_out = line_fault(t, s->tune, from), line_in = line_fault(t, s->tune, to);
-    double fault = (line_out > line_in ? line_out : line_in) + tempo_fault(t, s->unit[a], s->unit[b]);
-    return SWITCH_PRICE + PRICE_SEAM * (fault < 1 ? fault : 1) + form_jump_price(t, s->tune, from, to) +
-           skip_price(s, to - from);
-}
-
-static bool follows(const Search *s, int32_t a, int32_t b) {
-    return s->unit[b] == s->unit[a] + 1 && s->t->units[s->unit[a]].take == s->t->units[s->unit[b]].take;
-}
-
-static Status find_beats(Search *s) {
-    const Truth *t = s->t;
-    s->unit = malloc((size_t)t->n_units * sizeof *s->unit);
-    s->worth = malloc((size_t)t->n_units * sizeof *s->worth);
-    s->best = malloc((size_t)t->tunes[s->tune].n_slots * sizeof *s->best);
-    if (!s->unit || !s->worth || !s->best) return fail(BS_NOMEM, "no memory for the right edit");
-    truth_best_flaws(t, s->tune, s->best);
-    double target = 0.5 * (double)(s->lo + s->hi);
-    int32_t shortest = INT32_MAX;
-    for (int32_t u = 0; u < t->n_units; u++) {
-        if (t->units[u].kind != UNIT_BEAT || truth_unit_tune(t, u) != s->tune) continue;
-        int64_t samples = truth_unit_end(t, u) - t->units[u].start_sample;
-        if (samples > INT32_MAX / 4) return fail(BS_TOO_BIG, "unit %d is too long", u);
-        float best = s->best[t->units[u].slot];
-        double excess = best <= 1 && t->units[u].flaw > best ? t->units[u].flaw - best : 0;
-        s->worth[s->n_beats] = (float)(PRICE_FLAW * excess * (double)samples / target);
-        s->unit[s->n_beats++] = u;
-        if (samples < shortest) shortest = (int32_t)samples;
-    }
-    if (s->n_beats == 0) return fail(BS_CONFLICT, "there is no beat to keep");
-    s->bucket = shortest / 2 < s->hi / MIN_BUCKETS ? shortest / 2 : s->hi / MIN_BUCKETS;
-    if (s->bucket < 1) s->bucket = 1;
-    if ((double)s->n_beats * (double)(s->hi / s->bucket + 1) > MAX_STATES)
-        return fail(BS_TOO_BIG, "a window of %lld samples over %d beats is too much to search",
-                    (long long)s->hi, s->n_beats);
-    s->n_buckets = (int32_t)(s->hi / s->bucket) + 1;
+/* Half the shortest bar at most, so that each bar leads to a later bucket even when shortened by one. */
+static Status bounds_init(Bounds *b, const Graph *g, int64_t lo, int64_t hi, int64_t bucket) {
+    int64_t shortest = INT64_MAX;
+    for (int32_t i = 0; i < g->n_bars; i++)
+        if (g->bars[i].end - g->bars[i].start < shortest) shortest = g->bars[i].end - g->bars[i].start;
+    *b = (Bounds){.bucket = bucket < shortest / 2 ? bucket : shortest / 2};
+    int64_t least_bucket = hi * g->n_nodes / MAX_BOUNDS + 1;
+    if (b->bucket < least_bucket) b->bucket = least_bucket;
+    if (b->bucket > shortest / 2)
+        return fail(BS_TOO_BIG, "a window of %lld samples over %d bars is too much to search", (long long)hi,
+                    g->n_bars);
+    b->lo = in_buckets(b, lo);
+    b->hi = in_buckets(b, hi);
+    b->n_buckets = b->hi + 2;
+    size_t n = (size_t)b->n_buckets;
+    b->to_go = malloc(n * (size_t)g->n_nodes * sizeof *b->to_go);
+    b->nearby = malloc(n * (size_t)g->n_nodes * sizeof *b->nearby);
+    b->hub = malloc(n * (size_t)g->form.n_slots * sizeof *b->hub);
+    if (!b->to_go || !b->nearby || !b->hub) return fail(BS_NOMEM, "no memory for the right edit");
     return BS_OK;
 }
 
-static Status find_jumps(Search *s) {
-    const Truth *t = s->t;
-    int32_t n_bars = 0, n = 0, capacity = 0;
-    int32_t *bars = malloc((size_t)s->n_beats * sizeof *bars);
-    s->jump_from = calloc((size_t)s->n_beats + 1, sizeof *s->jump_from);
-    if (!bars || !s->jump_from) goto nomem;
-    for (int32_t j = 0; j < s->n_beats; j++)
-        if (truth_bar_at(t, s->unit[j])) bars[n_bars++] = j;
-    for (int32_t j = 0; j < s->n_beats; j++) {
-        s->jump_from[j] = n;
-        if (t->units[s->unit[j]].phase + 1 != s->meter) continue;
-        for (int32_t i = 0; i < n_bars; i++) {
-            int32_t b = bars[i];
-            if (follows(s, j, b)) continue;
-            if (position(s, b) != position(s, j) + 1 && !section_start(s, b)) continue;
-            if (n == capacity) {
-                capacity = capacity ? 2 * capacity : 1024;
-                Jump *more = realloc(s->jumps, (size_t)capacity * sizeof *more);
-                if (!more) goto nomem;
-                s->jumps = more;
-            }
-            s->jumps[n++] = (Jump){.to = b, .cost = (float)jump_price(s, j, b)};
+static Cost *row(const Graph *g, Cost *table, int32_t q) { return &table[(size_t)q * (size_t)g->n_nodes]; }
+
+/* Rows q - 1, q and q + 1 are known. */
+static void settle_nearby(const Graph *g, Bounds *b, int32_t q) {
+    Cost *near = row(g, b->nearby, q), *hub = &b->hub[(size_t)q * (size_t)g->form.n_slots];
+    const Cost *here = row(g, b->to_go, q), *less = q > 0 ? row(g, b->to_go, q - 1) : here,
+               *more = q + 1 < b->n_buckets ? row(g, b->to_go, q + 1) : here;
+    for (int32_t s = 0; s < g->form.n_slots; s++) hub[s] = COST_NEVER;
+    for (int32_t i = 0; i < g->n_nodes; i++) {
+        near[i] = least(here[i], least(less[i], more[i]));
+        hub[g->nodes[i].slot] = least(hub[g->nodes[i].slot], near[i]);
+    }
+}
+
+/* Least cost to go on after node i, whose bar ends in bucket q; `best` is known to be possible. */
+static Cost bound_after(const Graph *g, const Bounds *b, int32_t i, int32_t q, Cost best) {
+    const Node *node = &g->nodes[i];
+    const Bar *bar = &g->bars[node->bar];
+    const int32_t n_slots = g->form.n_slots;
+    const Cost *cut = &g->cut[(size_t)node->slot * (size_t)n_slots],
+               *uncut = &g->uncut[(size_t)node->slot * (size_t)n_slots],
+               *join = &g->join[(size_t)node->bar * (size_t)g->n_bars],
+               *hub = &b->hub[(size_t)q * (size_t)n_slots], *near = row(g, b->nearby, q);
+    if (bar->next != NONE) {
+        const Bar *next = &g->bars[bar->next];
+        for (int32_t k = next->first_node; k < next->first_node + next->n_nodes; k++)
+            best = least(best, sum(uncut[g->nodes[k].slot], row(g, b->to_go, q)[k], 0));
+    }
+    for (int32_t s = 0; s < n_slots; s++) {
+        if ((int64_t)cut[s] + hub[s] >= best) continue;
+        for (int32_t k = g->slot_first[s]; k < g->slot_first[s + 1]; k++) {
+            int32_t to = g->slot_nodes[k];
+            best = least(best, sum(cut[s], near[to], join[g->nodes[to].bar]));
         }
     }
-    s->jump_from[s->n_beats] = n;
-    free(bars);
-    return BS_OK;
-nomem:
-    free(bars);
-    return fail(BS_NOMEM, "no memory for the right edit");
+    return best;
 }
 
-static void relax(Search *s, int32_t beat, int64_t length, float cost, int32_t from) {
-    length += beat_samples(s, beat);
+static void find_bounds(const Graph *g, Bounds *b) {
+    const int32_t meter = g->form.meter;
+    for (int32_t q = b->n_buckets - 1; q >= 0; q--) {
+        Cost *here = row(g, b->to_go, q);
+        for (int32_t i = 0; i < g->n_nodes; i++) {
+            const Node *node = &g->nodes[i];
+            const Bar *bar = &g->bars[node->bar];
+            const BarEnd *ends = &g->ends[node->bar * meter];
+            int32_t start = in_buckets(b, bar->start), after = q + in_buckets(b, bar->end) - start;
+            Cost best = COST_NEVER;
+            for (int32_t k = 0; k < meter && after >= b->lo; k++) {
+                int32_t end = q + in_buckets(b, ends[k].end) - start;
+                if (end >= b->lo && end <= b->hi)
+                    best = least(best, sum(ends[k].worth, g->end[node->slot * meter + k + 1], 0));
+            }
+            if (after <= b->hi)
+                best =
+                    least(best, sum(bar->worth, bound_after(g, b, i, after, sum(best, -bar->worth, 0)), 0));
+            here[i] = best;
+        }
+        if (q + 1 < b->n_buckets) settle_nearby(g, b, q + 1);
+    }
+    settle_nearby(g, b, 0);
+}
+
+/* ---- search */
+static bool before(const Entry *a, const Entry *b) {
+    return a->estimate < b->estimate || (a->estimate == b->estimate && a->cost > b->cost);
+}
+
+static void heap_push(Search *s, Entry e) {
+    int32_t i = s->n_heap++;
+    for (; i > 0 && before(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2) s->heap[i] = s->heap[(i - 1) / 2];
+    s->heap[i] = e;
+}
+
+static Entry heap_pop(Search *s) {
+    Entry top = s->heap[0], last = s->heap[--s->n_heap];
+    int32_t i = 0;
+    for (int32_t child; (child = 2 * i + 1) < s->n_heap; i = child) {
+        if (child + 1 < s->n_heap && before(&s->heap[child + 1], &s->heap[child])) child++;
+        if (!before(&s->heap[child], &last)) break;
+        s->heap[i] = s->heap[child];
+    }
+    s->heap[i] = last;
+    return top;
+}
+
+/* The place in `seen` of a state at (node, length), or the free place for it. */
+static int32_t *seen_at(Search *s, int32_t node, int64_t length) {
+    uint64_t key = (uint64_t)(s->merge ? length / s->bounds.bucket : length) * 0x9e3779b97f4a7c15u ^
+                   (uint64_t)node * 0xc2b2ae3d27d4eb4fu;
+    uint32_t i = (uint32_t)(key >> 32) & (uint32_t)(s->seen_size - 1);
+    for (; s->seen[i] != NONE; i = (i + 1) & (uint32_t)(s->seen_size - 1)) {
+        const State *state = &s->states[s->seen[i]];
+        if (state->node != node) continue;
+        if (s->merge ? state->length / s->bounds.bucket == length / s->bounds.bucket
+                     : state->length == length)
+            break;
+    }
+    return &s->seen[i];
+}
+
+/* A way to (node, length); forgotten where it is no better than one that is known, or cannot lead to an end.
+ */
+static void reach(Search *s, int32_t node, int64_t length, int64_t cost, int32_t from) {
+    if (length > s->hi || cost >= COST_NEVER) return;
+    Cost to_go = row(s->g, s->bounds.nearby, in_buckets(&s->bounds, length))[node];
+    if (to_go + cost >= COST_NEVER) return;
+    int32_t *seen = seen_at(s, node, length);
+    if (*seen != NONE && s->states[*seen].cost <= cost) return;
+    *seen = s->n_states++;
+    s->states[*seen] = (State){.length = length, .cost = (Cost)cost, .node = node, .from = from};
+    heap_push(s, (Entry){.estimate = (Cost)cost + to_go, .cost = (Cost)cost, .state = *seen});
+}
+
+static void reach_end(Search *s, int64_t length, int64_t cost, int32_t from, int32_t beats) {
+    int64_t off = length < s->lo ? s->lo - length : length > s->hi ? length - s->hi : 0;
+    int64_t had = s->nearest < s->lo ? s->lo - s->nearest : s->nearest - s->hi;
+    if (s->nearest < 0 || off < had) s->nearest = length;
+    if (off || cost >= COST_NEVER) return;
+    s->states[s->n_states] =
+        (State){.length = length, .cost = (Cost)cost, .node = NONE, .from = from, .beats = (int16_t)beats};
+    heap_push(s, (Entry){.estimate = (Cost)cost, .cost = (Cost)cost, .state = s->n_states++});
+}
+
+static void expand(Search *s, int32_t at) {
+    const Graph *g = s->g;
+    const State state = s->states[at];
+    const Node *node = &g->nodes[state.node];
+    const Bar *bar = &g->bars[node->bar];
+    const int32_t meter = g->form.meter, n_slots = g->form.n_slots;
+    for (int32_t k = 0; k < meter; k++) {
+        const BarEnd *end = &g->ends[node->bar * meter + k];
+        reach_end(s, state.length + end->end - bar->start,
+                  (int64_t)state.cost + end->worth + g->end[node->slot * meter + k + 1], at, k + 1);
+    }
+    int64_t length = state.length + bar->end - bar->start, cost = (int64_t)state.cost + bar->worth;
     if (length > s->hi) return;
-    State *state = &s->states[(length / s->bucket) * s->n_beats + beat];
-    cost += s->worth[beat];
-    if (cost < state->cost) *state = (State){.cost = cost, .length = (int32_t)length, .from = from};
-}
-
-static void search(Search *s) {
-    const Truth *t = s->t;
-    for (int64_t i = 0; i < (int64_t)s->n_beats * s->n_buckets; i++) s->states[i].cost = NO_COST;
-    for (int32_t j = 0; j < s->n_beats; j++)
-        if (truth_bar_at(t, s->unit[j]))
-            relax(s, j, 0, (float)(edge_price(t, s->tune, position(s, j), 0) + skip_price(s, position(s, j))),
-                  -1);
-    for (int32_t q = 0; q < s->n_buckets; q++)
-        for (int32_t j = 0; j < s->n_beats; j++) {
-            int32_t index = q * s->n_beats + j;
-            State here = s->states[index];
-            if (here.cost >= NO_COST) continue;
-            if (j + 1 < s->n_beats && follows(s, j, j + 1)) {
-                double price = form_jump_price(t, s->tune, position(s, j) + 1, position(s, j + 1));
-                relax(s, j + 1, here.length, here.cost + (float)price, index);
-            }
-            for (int32_t k = s->jump_from[j]; k < s->jump_from[j + 1]; k++)
-                relax(s, s->jumps[k].to, here.length, here.cost + s->jumps[k].cost, index);
-        }
-}
-
-/* The cheapest ends inside the window, cheapest first. *reached gets the length nearest to it otherwise. */
-static int32_t best_ends(const Search *s, End ends[JUDGED_ENDS], int64_t *reached) {
-    int32_t n = 0;
-    *reached = 0;
-    for (int32_t i = 0; i < s->n_beats * s->n_buckets; i++) {
-        const State *state = &s->states[i];
-        if (state->cost >= NO_COST) continue;
-        if (state->length > *reached) *reached = state->length;
-        if (state->length < s->lo) continue;
-        int32_t end = position(s, i % s->n_beats) + 1;
-        float cost = state->cost + (float)(edge_price(s->t, s->tune, end, s->n_positions) +
-                                           skip_price(s, s->n_positions - end));
-        if (n == JUDGED_ENDS && cost >= ends[n - 1].cost) continue;
-        int32_t at = n < JUDGED_ENDS ? n++ : n - 1;
-        for (; at > 0 && ends[at - 1].cost > cost; at--) ends[at] = ends[at - 1];
-        ends[at] = (End){.state = i, .cost = cost};
+    const Cost *cut = &g->cut[(size_t)node->slot * (size_t)n_slots],
+               *uncut = &g->uncut[(size_t)node->slot * (size_t)n_slots],
+               *join = &g->join[(size_t)node->bar * (size_t)g->n_bars];
+    if (bar->next != NONE) {
+        const Bar *next = &g->bars[bar->next];
+        for (int32_t k = next->first_node; k < next->first_node + next->n_nodes; k++)
+            reach(s, k, length, cost + uncut[g->nodes[k].slot], at);
     }
-    return n;
+    for (int32_t to = 0; to < g->n_nodes; to++) {
+        const Node *next = &g->nodes[to];
+        if (next->bar == bar->next || cut[next->slot] >= COST_NEVER) continue;
+        reach(s, to, length, cost + cut[next->slot] + join[next->bar], at);
+    }
 }
 
-static Status build(const Search *s, int32_t state, Edit *out) {
-    int32_t n = 0;
-    for (int32_t i = state; i >= 0; i = s->states[i].from) n++;
-    int32_t *beats = malloc((size_t)n * sizeof *beats);
-    if (!beats) return fail(BS_NOMEM, "no memory for the right edit");
-    int32_t at = n;
-    for (int32_t i = state; i >= 0; i = s->states[i].from) beats[--at] = i % s->n_beats;
+static Status grow(Search *s, int32_t n_room) {
+    State *states = realloc(s->states, (size_t)n_room * sizeof *states);
+    if (states) s->states = states;
+    Entry *heap = realloc(s->heap, (size_t)n_room * sizeof *heap);
+    if (heap) s->heap = heap;
+    if (!states || !heap) return fail(BS_NOMEM, "no memory for the right edit");
+    s->n_room = n_room;
+    if (s->seen_size >= 2 * n_room) return BS_OK;
+    int32_t size = s->seen_size ? s->seen_size : 1 << 14, *old = s->seen, n_old = s->seen_size;
+    while (size < 2 * n_room) size *= 2;
+    s->seen = malloc((size_t)size * sizeof *s->seen);
+    if (!s->seen) {
+        s->seen = old;
+        return fail(BS_NOMEM, "no memory for the right edit");
+    }
+    s->seen_size = size;
+    for (int32_t i = 0; i < size; i++) s->seen[i] = NONE;
+    for (int32_t i = 0; i < n_old; i++)
+        if (old[i] != NONE) *seen_at(s, s->states[old[i]].node, s->states[old[i]].length) = old[i];
+    free(old);
+    return BS_OK;
+}
+
+/* Room for what one state leads to, at most. */
+static Status make_room(Search *s) {
+    const int32_t needed = s->n_states + 2 * s->g->n_nodes + s->g->form.meter;
+    return needed <= s->n_room ? BS_OK : grow(s, 2 * needed);
+}
+
+/* The state of the best end; NONE when there is none, or when it takes more than max_expanded. */
+static Status best_end(Search *s, int64_t max_expanded, int32_t *end) {
     Status st = BS_OK;
-    for (int32_t i = 0; i < n && st == BS_OK; i++) {
-        int32_t u = s->unit[beats[i]];
-        st = edit_append(out, s->t->units[u].start_sample, truth_unit_end(s->t, u), FADE_SHORT);
+    const Graph *g = s->g;
+    *end = NONE;
+    s->n_states = s->n_heap = 0;
+    TRY(make_room(s));
+    for (int32_t i = 0; i < s->seen_size; i++) s->seen[i] = NONE;
+    for (int32_t i = 0; i < g->n_nodes; i++) reach(s, i, 0, g->start[g->nodes[i].slot], NONE);
+    for (int64_t n = 0; s->n_heap > 0 && n < max_expanded && s->n_states < MAX_STATES;) {
+        Entry e = heap_pop(s);
+        const State *state = &s->states[e.state];
+        if (state->node == NONE) {
+            *end = e.state;
+            break;
+        }
+        if (*seen_at(s, state->node, state->length) != e.state) continue; /* a cheaper way was found */
+        TRY(make_room(s));
+        expand(s, e.state);
+        s->n_expanded++;
+        n++;
     }
-    out->sample_rate_hz = s->t->sample_rate_hz;
-    free(beats);
+out:
     return st;
 }
 
-static Status judge_ends(const Search *s, const End *ends, int32_t n, Edit *out) {
+static bool exhausted(const Search *s) { return s->n_heap == 0 && s->n_states < MAX_STATES; }
+
+static Status search(Search *s, int32_t *end, bool *proved) {
     Status st = BS_OK;
-    double best = -1;
-    Edit trial;
-    edit_init(&trial);
-    for (int32_t i = 0; i < n; i++) {
-        JudgeScore score;
-        edit_drop(&trial);
-        edit_init(&trial);
-        TRY(build(s, ends[i].state, &trial));
-        TRY(judge(s->t, s->tune, &trial, s->lo, s->hi, &score));
-        if (score.score > best + 1e-9) {
-            best = score.score;
-            Edit swap = *out;
-            *out = trial;
-            trial = swap;
-        }
+    int64_t bucket = s->hi / 512 + 1;
+    *end = NONE;
+    *proved = true;
+    for (int round = 0;; round++) {
+        bounds_drop(&s->bounds);
+        TRY(bounds_init(&s->bounds, s->g, s->lo, s->hi, bucket));
+        find_bounds(s->g, &s->bounds);
+        bool finest = round > 0 && (round == 3 || s->bounds.bucket > bucket);
+        TRY(best_end(s, finest ? LAST_EXPANDED : FIRST_EXPANDED, end));
+        if (*end != NONE || exhausted(s)) return BS_OK;
+        if (finest) break;
+        bucket = s->bounds.bucket / FINER + 1;
     }
+    *proved = false;
+    s->merge = true;
+    TRY(best_end(s, INT64_MAX, end));
 out:
-    edit_drop(&trial);
+    return st;
+}
+
+/* ---- the edit */
+static void count_join(const Graph *g, int32_t a, int32_t b, Fade fade, RightUse *use) {
+    switch (graph_join(g, a, b)) {
+    case JOIN_LOOP:
+        use->n_loops++;
+        break;
+    case JOIN_REORDER:
+        use->n_reorders++;
+        break;
+    case JOIN_TAKE:
+        use->n_take_changes++;
+        break;
+    case JOIN_CUT:
+        use->n_cuts++;
+        break;
+    case JOIN_UNCUT:
+        return;
+    }
+    use->n_long_fades += fade != FADE_SHORT;
+}
+
+static Status build(const Search *s, int32_t end, Edit *out, RightUse *use) {
+    Status st = BS_OK;
+    const Graph *g = s->g;
+    int32_t n = 0;
+    for (int32_t i = s->states[end].from; i != NONE; i = s->states[i].from) n++;
+    int32_t *nodes = malloc((size_t)n * sizeof *nodes), at = n;
+    if (!nodes) return fail(BS_NOMEM, "no memory for the right edit");
+    for (int32_t i = s->states[end].from; i != NONE; i = s->states[i].from) nodes[--at] = s->states[i].node;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t b = g->nodes[nodes[i]].bar;
+        const Bar *bar = &g->bars[b];
+        int64_t until = i + 1 < n ? bar->end : g->ends[b * g->form.meter + s->states[end].beats - 1].end;
+        Fade fade = FADE_SHORT;
+        if (i > 0 && graph_join(g, nodes[i - 1], nodes[i]) != JOIN_UNCUT) {
+            fade = (Fade)g->fade[(size_t)g->nodes[nodes[i - 1]].bar * (size_t)g->n_bars + (size_t)b];
+            count_join(g, nodes[i - 1], nodes[i], fade, use);
+        }
+        TRY(edit_append(out, bar->start, until, fade));
+    }
+    out->sample_rate_hz = g->form.t->sample_rate_hz;
+    use->fault = (double)s->states[end].cost / COST_ONE;
+out:
+    free(nodes);
+    return st;
+}
+
+Status right_edit_without(const Truth *t, int32_t tune, int64_t lo, int64_t hi, uint32_t forbidden, Edit *out,
+                          RightUse *use) {
+    Status st = BS_OK;
+    Graph g = {0};
+    Search s = {.g = &g, .lo = lo, .hi = hi, .nearest = -1};
+    int32_t end;
+    edit_init(out);
+    *use = (RightUse){0};
+    if (hi > INT32_MAX) return fail(BS_INVALID, "a window up to %lld samples is too long", (long long)hi);
+    TRY(graph_init(&g, t, tune, lo, hi, forbidden));
+    TRY(search(&s, &end, &use->proved));
+    use->n_expanded = s.n_expanded;
+    if (end == NONE) {
+        st = fail(BS_CONFLICT, "no edit is %.1f to %.1f s long; the nearest that can be made is %.1f s",
+                  (double)lo / t->sample_rate_hz, (double)hi / t->sample_rate_hz,
+                  (double)s.nearest / t->sample_rate_hz);
+        goto out;
+    }
+    TRY(build(&s, end, out, use));
+out:
+    if (st != BS_OK) edit_drop(out);
+    bounds_drop(&s.bounds);
+    free(s.states);
+    free(s.heap);
+    free(s.seen);
+    graph_drop(&g);
     return st;
 }
 
 Status right_edit(const Truth *t, int32_t tune, int64_t lo, int64_t hi, Edit *out) {
-    edit_init(out);
-    if (lo < 0 || hi < lo || hi < 1 || hi > INT32_MAX / 2)
-        return fail(BS_INVALID, "window %lld..%lld is no window", (long long)lo, (long long)hi);
-    if (tune < 0 || tune >= t->n_tunes)
-        return fail(BS_INVALID, "tune %d, but there are %d tunes", tune, t->n_tunes);
-    Status st = BS_OK;
-    Search s = {.t = t, .tune = tune, .lo = lo, .hi = hi, .meter = t->tunes[tune].meter};
-    s.n_positions = s.meter * t->tunes[tune].n_slots;
-    End ends[JUDGED_ENDS];
-    int64_t reached;
-    TRY(find_beats(&s));
-    s.budget = form_budget(t, tune, s.best, lo, hi);
-    TRY(find_jumps(&s));
-    s.states = malloc((size_t)s.n_beats * (size_t)s.n_buckets * sizeof *s.states);
-    if (!s.states) {
-        st = fail(BS_NOMEM, "no memory for the right edit");
-        goto out;
-    }
-    search(&s);
-    int32_t n = best_ends(&s, ends, &reached);
-    if (n == 0) {
-        st = fail(BS_CONFLICT, "no edit is %.1f to %.1f s long; the nearest that can be made is %.1f s",
-                  (double)lo / t->sample_rate_hz, (double)hi / t->sample_rate_hz,
-                  (double)reached / t->sample_rate_hz);
-        goto out;
-    }
-    TRY(judge_ends(&s, ends, n, out));
-out:
-    free(s.unit);
-    free(s.worth);
-    free(s.best);
-    free(s.jump_from);
-    free(s.jumps);
-    free(s.states);
-    return st;
+    RightUse use;
+    return right_edit_without(t, tune, lo, hi, 0, out, &use);
 }

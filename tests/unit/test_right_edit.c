@@ -174,7 +174,7 @@ static void a_window_nothing_fits_is_refused_with_the_nearest(void **state) {
     (void)state;
     Truth *t = session(43);
     Edit edit;
-    assert_int_equal(right_edit(t, t->tune, 1000000, 1000000, &edit), BS_CONFLICT);
+    assert_int_equal(right_edit(t, t->tune, 1000, 1010, &edit), BS_CONFLICT);
     edit_drop(&edit);
     assert_int_equal(right_edit(t, t->tune, 10, 5, &edit), BS_INVALID);
     edit_drop(&edit);
