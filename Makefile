@@ -144,6 +144,14 @@ bench: all $(BENCHES) ## the numbers, each checked before it is timed
 train-presence: $(O)/train/train_presence ## refit what hears whether the band plays (about 10 minutes)
 	@nice -n 10 $< -r $(O)/train/presence_rows.bin -o featurizer/dsp/presence_weights.inc
 .PHONY: train-flaw
+.PHONY: bench-hearing train-hearing train-flaw
+bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere ## what is heard of 60 simulated sessions, and of music from elsewhere
+	@$< -n 60 && $(O)/bench/bench_elsewhere
+
+train-hearing: $(O)/train/train_tempo $(O)/train/train_meter ## refit the choice of beat and metre
+	@nice -n 10 $(O)/train/train_tempo -o featurizer/dsp/tempo_weights.inc
+	@nice -n 10 $(O)/train/train_meter -o featurizer/dsp/meter_weights.inc
+
 train-flaw: $(O)/train/train_flaw ## refit the flaw model to what the simulator plays now (about 15 minutes)
 	@nice -n 10 $< -r $(O)/train/flaw_rows.bin -o featurizer/dsp/flaw_weights.inc
 

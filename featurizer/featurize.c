@@ -160,12 +160,16 @@ static void hear_beat(Heard *u, const Stretch *x, const Hearing *h) {
     u->timing = (float)(off > 0.5 ? 0.5 : off < -0.5 ? -0.5 : off);
     u->rush = (float)fabs(log(length / usual));
     if (x->slot < 0) return;
-    u->place = x->slot * h->meter + x->phase;
-    int32_t offset = h->sections.offset[x->slot];
+    int32_t i = h->tune_of[x->take];
+    const HeardTune *tune = &h->tunes[i];
+    const Sections *sections = &tune->sections;
+    int32_t base = 0, offset = sections->offset[x->slot];
+    for (int32_t j = 0; j < i; j++) base += h->tunes[j].meter * h->tunes[j].form.n_slots;
+    u->place = base + x->slot * tune->meter + x->phase;
     /* one number per (label, offset, phase): the first slot with this label and offset stands for all */
     for (int32_t j = 0; j <= x->slot; j++)
-        if (h->sections.label[j] == h->sections.label[x->slot] && h->sections.offset[j] == offset) {
-            u->music_place = j * h->meter + x->phase;
+        if (sections->label[j] == sections->label[x->slot] && sections->offset[j] == offset) {
+            u->music_place = base + j * tune->meter + x->phase;
             break;
         }
 }
@@ -196,13 +200,14 @@ static void write_takes(Song *song, const Hearing *h) {
     for (int32_t t = 0; t < song->n_takes; t++) {
         SongTake *take = &song->takes[t];
         double flaw = 0;
+        take->tune = h->tune_of[t];
         for (int32_t u = 0; u < song->n_units; u++) {
             const SongUnit *unit = &song->units[u];
             if (unit->take != t || unit->kind == UNIT_TAIL) continue;
             if (!take->n_units) take->first_unit = u;
             take->n_units++;
             flaw += unit->flaw;
-            if (unit->slot >= 0 && unit->slot == h->form.n_slots - 1) take->complete = 1;
+            if (unit->slot >= 0 && unit->slot == h->tunes[h->tune_of[t]].form.n_slots - 1) take->complete = 1;
         }
         take->flaw = (float)(flaw / take->n_units);
     }
@@ -231,7 +236,7 @@ static Status level_take(Session *s, const Hearing *h, int32_t t, const Stretche
         for (int32_t g = 0; g < MEASURE_MEL; g++) x->take_mel[g] = x->m.mel[g] - mel[g];
         x->from_start = (float)i;
         x->to_end = (float)(n_beats - 1 - i);
-        x->broken = last_slot != h->form.n_slots - 1;
+        x->broken = last_slot != h->tunes[h->tune_of[t]].form.n_slots - 1;
     }
     return deviation_scale(heard, own, n_beats, &s->mem);
 }
@@ -241,15 +246,23 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
     Status st = BS_OK;
     Stretches cut;
     TRY(stretches_cut(h, &cut, &s->mem));
-    TRY(song_new(out, n_paths, cut.n, h->n_takes, 1, h->form.n_slots));
+    int32_t n_slots = 0, n_places = 1;
+    for (int32_t i = 0; i < h->n_tunes; i++) {
+        n_slots += h->tunes[i].form.n_slots;
+        n_places += h->tunes[i].form.n_slots * h->tunes[i].meter;
+    }
+    TRY(song_new(out, n_paths, cut.n, h->n_takes, h->n_tunes, n_slots));
     Song *song = *out;
     song->sample_rate_hz = s->info.sample_rate_hz;
     song->n_channels = s->info.n_channels;
     song->n_samples = s->info.n_samples;
     song->featurizer_version = FEATURIZER_VERSION;
     TRY(write_sources(s, song, names));
-    song->tunes[0] = (SongTune){h->meter, h->form.n_slots, (float)h->tempo_bpm, 0};
-    for (int32_t j = 0; j < h->form.n_slots; j++) song->slot_section[j] = h->sections.label[j];
+    for (int32_t i = 0, at = 0; i < h->n_tunes; at += h->tunes[i++].form.n_slots) {
+        const HeardTune *tune = &h->tunes[i];
+        song->tunes[i] = (SongTune){tune->meter, tune->form.n_slots, (float)tune->tempo_bpm, at};
+        for (int32_t j = 0; j < tune->form.n_slots; j++) song->slot_section[at + j] = tune->sections.label[j];
+    }
 
     Heard *heard = arena_alloc(&s->mem, sizeof(Heard) * (size_t)cut.n);
     UnitExtras *extras = arena_alloc(&s->mem, sizeof(UnitExtras) * (size_t)cut.n);
@@ -277,7 +290,7 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
         extras[u].clipped = heard[u].clipped;
     }
     for (int32_t t = 0; t < h->n_takes; t++) TRY(level_take(s, h, t, &cut, heard));
-    TRY(flaws_find(heard, cut.n, h->form.n_slots * h->meter + 1, &s->mem, s->flaw_rows));
+    TRY(flaws_find(heard, cut.n, n_places, &s->mem, s->flaw_rows));
     for (int32_t u = 0; u < cut.n; u++) song->units[u].flaw = heard[u].flaw;
     write_takes(song, h);
     TRY(columns_fill(song, heard, extras));

@@ -8,7 +8,7 @@
 enum { FEATURIZER_VERSION = 2 };
 
 typedef struct FeaturizeOptions {
-    int meter;                  /* 0: decide; 3 or 4: given */
+    int meter;                  /* 0: decide; 3, 4 or 6 (eighths of 6/8): given */
     struct FlawRows *flaw_rows; /* out, may be NULL: what the flaw model reads, for training it */
 } FeaturizeOptions;
 

@@ -1,14 +1,15 @@
-/* Downbeats without training: harmony changes, bass enters and the kick falls on them; the snare does not.
+/* Downbeats: harmony changes, bass enters and the kick falls on them; the snare does not.
  *
  * Each cue is standardised over the piece, so what a recording lacks (no drums, one chord) drops out by
- * itself. The metre is the period whose best phase stands out most, with the likeness of beats that lie one
- * and two bars apart as a second witness. */
+ * itself. The metre, and which of its phases a take as a whole has, is said by a network that reads the same
+ * cues at all places of the bar (bar_cues.c); beat by beat they say where a take slips. */
 #include "featurizer/dsp/bars.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "featurizer/dsp/chroma.h"
+#include "featurizer/dsp/meter_weights.inc"
 
 enum { CUES = 5 };
 
@@ -66,6 +67,12 @@ Status bars_evidence(TakeBeats *takes, int32_t n_takes, Arena *mem) {
             }
             takes[t].evidence[k] = (float)e;
         }
+    float cues[BARS_READINGS][BAR_CUES];
+    for (int32_t t = 0; t < n_takes; t++) {
+        if (takes[t].track.n < 12) continue;
+        bars_cues(&takes[t], cues);
+        for (int32_t i = 0; i < BARS_READINGS; i++) takes[t].reading[i] = mlp_run(&meter_net, cues[i]);
+    }
     return BS_OK;
 }
 
@@ -76,51 +83,46 @@ double bars_support(const TakeBeats *take, int32_t meter, int32_t phase) {
     return sum;
 }
 
-/* Likeness of beats `lag` apart, by what is struck and what sounds. */
-static double likeness_at(const TakeBeats *t, int32_t lag, int64_t *count) {
-    double sum = 0;
-    for (int32_t k = 0; k + lag < t->track.n; k++) {
-        const Measure *a = &t->measures[k], *b = &t->measures[k + lag];
-        double apart = 0;
-        for (int32_t g = 0; g < ONSET_BANDS; g++) apart += fabs(a->hit[g] - b->hit[g]) / 4;
-        sum += 0.5 * chroma_likeness(a->chroma, b->chroma) - apart;
-        ++*count;
-    }
-    return sum;
+static int32_t first_reading(int32_t meter) { return meter == 3 ? 0 : meter == 4 ? 3 : 7; }
+
+/* Log of the sum of a metre's readings. */
+static double support_of(const TakeBeats *t, int32_t meter) {
+    double most = -1e30, sum = 0;
+    const float *r = t->reading + first_reading(meter);
+    for (int32_t p = 0; p < meter; p++) most = r[p] > most ? r[p] : most;
+    for (int32_t p = 0; p < meter; p++) sum += exp(r[p] - most);
+    return most + log(sum);
 }
 
 int32_t bars_meter(const TakeBeats *takes, int32_t n_takes) {
-    double score[5] = {0};
-    for (int32_t m = 3; m <= 4; m++) {
-        double z = 0, like = 0;
-        int64_t n = 0, pairs = 0;
-        for (int32_t t = 0; t < n_takes; t++) {
-            double best = -1e30;
-            for (int32_t p = 0; p < m; p++) {
-                double on = 0, off = 0;
-                int32_t n_on = 0, n_off = 0;
-                for (int32_t k = 0; k < takes[t].track.n; k++)
-                    if (k % m == p)
-                        on += takes[t].evidence[k], n_on++;
-                    else
-                        off += takes[t].evidence[k], n_off++;
-                if (n_on && n_off && on / n_on - off / n_off > best) best = on / n_on - off / n_off;
-            }
-            if (best > -1e30) z += best * takes[t].track.n, n += takes[t].track.n;
-            for (int32_t lag = m; lag <= 2 * m; lag += m) like += likeness_at(&takes[t], lag, &pairs);
-        }
-        score[m] = (n ? z / (double)n * 0.5 : 0) + (pairs ? like / (double)pairs * 1.5 : 0);
+    double best = -1e30;
+    int32_t meter = 4;
+    for (int32_t m = 0; m < BARS_METERS; m++) {
+        double sum = 0;
+        for (int32_t t = 0; t < n_takes; t++)
+            if (takes[t].track.n >= 12)
+                sum += fmin(takes[t].track.n, 200) * support_of(&takes[t], bars_meters[m]);
+        if (bars_meters[m] == 4) sum += 1e-9;
+        if (sum > best) best = sum, meter = bars_meters[m];
     }
-    return score[3] > score[4] + 0.02 ? 3 : 4;
+    return meter;
+}
+
+/* The readings of the whole take, spread over its beats, as part of each beat's evidence. */
+static double reading_at(const TakeBeats *t, int32_t meter, int32_t k) {
+    if (t->track.n < 12) return 0;
+    return exp(t->reading[first_reading(meter) + k % meter] - support_of(t, meter)) - 1.0 / meter;
 }
 
 Status bars_phases(TakeBeats *take, int32_t meter, Arena *mem) {
     const double slip = 7;
     int32_t n = take->track.n;
     uint8_t *from = arena_alloc(mem, (size_t)n * (size_t)meter);
+    double *evidence = arena_alloc(mem, sizeof(double) * (size_t)(n + 1));
     take->phase = arena_alloc(mem, (size_t)n + 1);
-    if (!from || !take->phase) return fail(BS_NOMEM, "bars: out of memory");
+    if (!from || !take->phase || !evidence) return fail(BS_NOMEM, "bars: out of memory");
     double score[8] = {0}, next[8];
+    for (int32_t k = 0; k < n; k++) evidence[k] = 0.5 * take->evidence[k] + 1.5 * reading_at(take, meter, k);
     for (int32_t k = 0; k < n; k++) {
         double top = -1e30;
         int32_t top_p = 0;
@@ -129,7 +131,7 @@ Status bars_phases(TakeBeats *take, int32_t meter, Arena *mem) {
         for (int32_t p = 0; p < meter; p++) {
             int32_t before = (p + meter - 1) % meter;
             bool slips = k > 0 && top - slip > score[before];
-            next[p] = (k == 0 ? 0 : slips ? top - slip : score[before]) + (p == 0 ? take->evidence[k] : 0);
+            next[p] = (k == 0 ? 0 : slips ? top - slip : score[before]) + (p == 0 ? evidence[k] : 0);
             from[(size_t)k * (size_t)meter + (size_t)p] = (uint8_t)(slips ? top_p : before);
         }
         memcpy(score, next, sizeof score);

@@ -18,8 +18,6 @@ typedef struct BeatTrack {
 
 /* Onset strength of all bands as beats see it: [f->n], in the arena. */
 Status beats_activation(const Frames *f, Arena *mem, float **activation);
-/* One tempo for all regions, in BPM; 0 when there is no pulse. */
-Status beats_tempo(const Frames *f, const float *activation, const TakeMap *map, Arena *mem, double *bpm);
 /* Beats of a region, with the tempo allowed to move within a fifth of `bpm`. track->n may be 0. */
 Status beats_track(const float *activation, Region region, double bpm, Arena *mem, BeatTrack *track);
 /* Moves every beat to the attack within +-25 ms of it, where there is one. */

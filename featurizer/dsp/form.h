@@ -2,7 +2,7 @@
 /* Form: the bars of the piece as one list of slots, and which slot every bar of every take plays. */
 #include "featurizer/dsp/bars.h"
 
-enum { FORM_MAX_METER = 4 };
+enum { FORM_MAX_METER = 6 };
 
 typedef struct Bar {
     int32_t first_beat, n_beats; /* within its take; the first bar may be a pickup, the last cut short */

@@ -1,9 +1,14 @@
-/* The order in which things are heard: takes, tempo of the piece, beats of each take, metre and downbeats,
- * the form, its sections. Each step reads only what the steps before decided. */
+/* The order in which things are heard: takes, each with a tempo and beats of its own; which takes are of one
+ * tune; then per tune its tempo and beats again, for its takes share the octave; metre and downbeats; the
+ * form; its sections. Each step reads only what the steps before decided. */
 #include "featurizer/dsp/hearing.h"
+
+#include "featurizer/dsp/tempo.h"
 
 #include <math.h>
 #include <string.h>
+
+static const double shortest_s = 6, sure_s = 12; /* that a tempo is found in; that tells it alone */
 
 static Status measure_beats(const Frames *f, TakeBeats *t, Arena *mem) {
     t->measures = arena_alloc(mem, sizeof(Measure) * (size_t)(t->track.n + 1));
@@ -22,7 +27,7 @@ static double length_near(const BeatTrack *t, bool at_end) {
 
 /* A break is no pause when the beats after it lie where the beats before it foretell them. */
 static bool grid_goes_on(const BeatTrack *a, const BeatTrack *b, double longest_s) {
-    if (a->n < 2 || b->n < 2 || a->n + b->n < 8) return false;
+    if (a->n < 2 || b->n < 2 || (a->n + b->n < 8 && longest_s > 2)) return false;
     double left = length_near(a, true), right = length_near(b, false);
     double apart = b->time_s[0] - a->time_s[a->n - 1];
     if (a->n < 8 && b->n > a->n) left = right; /* a few beats tell no tempo */
@@ -35,21 +40,66 @@ static Status track_region(Hearing *h, const float *activation, int32_t t, doubl
     Status st = BS_OK;
     BeatTrack *track = &h->takes[t].track;
     *track = (BeatTrack){0};
-    if (bpm > 0) TRY(beats_track(activation, h->map.regions[t], bpm, mem, track));
+    if (bpm > 0) TRY(tempo_track(&h->frames, activation, h->map.regions[t], bpm, mem, track));
     beats_refine(&h->frames, track);
 out:
     return st;
 }
 
+/* The regions around t that pauses of under two seconds part, in one breath: [*first, *end). */
+static void breath_around(const Hearing *h, int32_t t, int32_t *first, int32_t *end) {
+    const Region *r = h->map.regions;
+    const double pause = 2 * FRAMES_PER_S;
+    *first = t, *end = t + 1;
+    while (*first > 0 && r[*first].first - r[*first - 1].end < pause) --*first;
+    while (*end < h->n_takes && r[*end].first - r[*end - 1].end < pause) ++*end;
+}
+
+/* Tempo and beats of each region alone, where it is long enough to tell; of what was played in one breath
+ * together, where it is not; and what is still too short takes its longer neighbour's tempo. */
+static Status track_alone(Hearing *h, const float *activation, Arena *mem) {
+    Status st = BS_OK;
+    const Region *r = h->map.regions;
+    double bpm[TAKES_MAX] = {0}, length[TAKES_MAX];
+    for (int32_t t = 0; t < h->n_takes; t++) {
+        int32_t first = t, end = t + 1, shared = -1;
+        if (r[t].end - r[t].first < sure_s * FRAMES_PER_S) breath_around(h, t, &first, &end);
+        for (int32_t k = first; k < t; k++)
+            if (r[k].end - r[k].first < sure_s * FRAMES_PER_S) shared = k;
+        Region breath = {r[first].first, r[end - 1].end, 0};
+        length[t] = breath.end - breath.first;
+        if (shared >= 0)
+            bpm[t] = bpm[shared];
+        else if (length[t] >= shortest_s * FRAMES_PER_S)
+            TRY(beats_tempo(&h->frames, activation, &breath, 1, mem, &bpm[t]));
+    }
+    for (int32_t t = 0; t < h->n_takes; t++) {
+        int32_t best = -1;
+        for (int32_t k = t - 2 < 0 ? 0 : t - 2; k <= t + 2 && k < h->n_takes && bpm[t] <= 0; k++)
+            if (bpm[k] > 0 && (best < 0 || length[k] > length[best])) best = k;
+        TRY(track_region(h, activation, t, best >= 0 ? bpm[best] : bpm[t], mem));
+    }
+out:
+    return st;
+}
+
 /* Joins regions that one grid runs through: at most two seconds of silence, eight of thin music. */
-static Status join_regions(Hearing *h, const float *activation, double bpm, Arena *mem) {
+static Status join_regions(Hearing *h, const float *activation, Arena *mem) {
     Status st = BS_OK;
     for (int32_t t = 0; t + 1 < h->n_takes;) {
         Region *a = &h->map.regions[t], *b = a + 1;
         int32_t silent = 0;
         for (int32_t k = a->end; k < b->first; k++) silent += h->frames.level_db[k] < h->map.threshold_db;
         double longest_s = silent > 0.4 * FRAMES_PER_S ? 2 : 8;
+        bool first_longer = a->end - a->first > b->end - b->first;
+        double bpm = h->takes[first_longer ? t : t + 1].track.tempo_bpm;
+        BeatTrack as_first = h->takes[t].track, as_second = h->takes[t + 1].track;
+        if (fabs(log(as_first.tempo_bpm / as_second.tempo_bpm)) > 0.05 && as_first.n && as_second.n) {
+            /* a short piece may have been counted otherwise: count it as the longer one */
+            TRY(track_region(h, activation, first_longer ? t + 1 : t, bpm, mem));
+        }
         if (!grid_goes_on(&h->takes[t].track, &h->takes[t + 1].track, longest_s)) {
+            h->takes[t].track = as_first, h->takes[t + 1].track = as_second;
             t++;
             continue;
         }
@@ -91,10 +141,71 @@ static Status take_intro(Hearing *h, const float *activation, int32_t t, double 
     return track_region(h, activation, t, bpm, mem);
 }
 
+static Status find_tunes(Hearing *h, Arena *mem) {
+    Status st = BS_OK;
+    size_t bytes = sizeof(int32_t) * (size_t)h->n_takes;
+    h->tune_of = arena_alloc(mem, bytes);
+    h->member = arena_alloc(mem, bytes);
+    if (!h->tune_of || !h->member) return fail(BS_NOMEM, "hearing: out of memory");
+    TRY(tunes_group(&h->frames, h->map.regions, h->takes, h->n_takes, mem, h->tune_of, &h->n_tunes));
+    for (int32_t i = 0; i < h->n_tunes; i++) {
+        h->tunes[i].take_of = arena_alloc(mem, bytes);
+        if (!h->tunes[i].take_of) return fail(BS_NOMEM, "hearing: out of memory");
+    }
+    for (int32_t t = 0; t < h->n_takes; t++) {
+        HeardTune *tune = &h->tunes[h->tune_of[t]];
+        h->member[t] = tune->n_takes;
+        tune->take_of[tune->n_takes++] = t;
+    }
+out:
+    return st;
+}
+
+/* The takes of a tune share its tempo; each is tracked near it. */
+static Status track_tune(Hearing *h, HeardTune *tune, const float *activation, Arena *mem) {
+    Status st = BS_OK;
+    Region regions[TAKES_MAX];
+    float tempos[TAKES_MAX];
+    double bpm;
+    int32_t n = 0;
+    for (int32_t i = 0; i < tune->n_takes; i++) regions[i] = h->map.regions[tune->take_of[i]];
+    TRY(beats_tempo(&h->frames, activation, regions, tune->n_takes, mem, &bpm));
+    for (int32_t i = 0; i < tune->n_takes; i++) {
+        int32_t t = tune->take_of[i];
+        double own = h->takes[t].track.n ? h->takes[t].track.tempo_bpm : bpm, near = own;
+        for (int32_t octave = -1; octave <= 1;
+             octave++) /* a slower run-through keeps its tempo, not its octave */
+            if (fabs(log(own * exp2(octave) / bpm)) < fabs(log(near / bpm))) near = own * exp2(octave);
+        if (fabs(log(near / bpm)) > 0.3 || bpm <= 0) near = bpm;
+        TRY(track_region(h, activation, t, near, mem));
+        TRY(take_intro(h, activation, t, near, mem));
+        if (h->takes[t].track.confidence < 0.2F) h->takes[t].track.n = 0; /* music, but nothing to count */
+        TRY(measure_beats(&h->frames, &h->takes[t], mem));
+        if (h->takes[t].track.n) tempos[n++] = (float)h->takes[t].track.tempo_bpm;
+    }
+    tune->tempo_bpm = n ? median_of(tempos, n) : 0;
+out:
+    return st;
+}
+
+static Status form_tune(Hearing *h, HeardTune *tune, int32_t meter, Arena *mem) {
+    Status st = BS_OK;
+    TakeBeats *own = arena_alloc(mem, sizeof(TakeBeats) * (size_t)tune->n_takes);
+    if (!own) return fail(BS_NOMEM, "hearing: out of memory");
+    for (int32_t i = 0; i < tune->n_takes; i++) own[i] = h->takes[tune->take_of[i]];
+    TRY(bars_evidence(own, tune->n_takes, mem));
+    tune->meter = meter == 3 || meter == 4 || meter == 6 ? meter : bars_meter(own, tune->n_takes);
+    for (int32_t i = 0; i < tune->n_takes; i++) TRY(bars_phases(&own[i], tune->meter, mem));
+    TRY(form_align(&tune->form, own, tune->n_takes, tune->meter, mem));
+    TRY(sections_find(&tune->sections, &tune->form, mem));
+    for (int32_t i = 0; i < tune->n_takes; i++) h->takes[tune->take_of[i]] = own[i];
+out:
+    return st;
+}
+
 Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, Arena *mem) {
     Status st = BS_OK;
     float *activation = NULL;
-    double bpm = 0;
     memset(h, 0, sizeof *h);
     TRY(frames_measure(&h->frames, mem, samples, n_samples));
     TRY(takes_find(&h->map, &h->frames, mem));
@@ -107,24 +218,11 @@ Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, 
     if (!h->takes) return fail(BS_NOMEM, "hearing: out of memory");
 
     TRY(beats_activation(&h->frames, mem, &activation));
-    TRY(beats_tempo(&h->frames, activation, &h->map, mem, &bpm));
-    float tempos[TAKES_MAX];
-    int32_t n_tempos = 0;
-    for (int32_t t = 0; t < h->n_takes; t++) TRY(track_region(h, activation, t, bpm, mem));
-    TRY(join_regions(h, activation, bpm, mem));
-    for (int32_t t = 0; t < h->n_takes; t++) TRY(take_intro(h, activation, t, bpm, mem));
-    for (int32_t t = 0; t < h->n_takes; t++) {
-        if (h->takes[t].track.confidence < 0.2F) h->takes[t].track.n = 0; /* music, but nothing to count */
-        TRY(measure_beats(&h->frames, &h->takes[t], mem));
-        if (h->takes[t].track.n) tempos[n_tempos++] = (float)h->takes[t].track.tempo_bpm;
-    }
-    h->tempo_bpm = n_tempos ? median_of(tempos, n_tempos) : 0;
-
-    TRY(bars_evidence(h->takes, h->n_takes, mem));
-    h->meter = meter == 3 || meter == 4 ? meter : bars_meter(h->takes, h->n_takes);
-    for (int32_t t = 0; t < h->n_takes; t++) TRY(bars_phases(&h->takes[t], h->meter, mem));
-    TRY(form_align(&h->form, h->takes, h->n_takes, h->meter, mem));
-    TRY(sections_find(&h->sections, &h->form, mem));
+    TRY(track_alone(h, activation, mem));
+    TRY(join_regions(h, activation, mem));
+    TRY(find_tunes(h, mem));
+    for (int32_t i = 0; i < h->n_tunes; i++) TRY(track_tune(h, &h->tunes[i], activation, mem));
+    for (int32_t i = 0; i < h->n_tunes; i++) TRY(form_tune(h, &h->tunes[i], meter, mem));
 out:
     return st;
 }

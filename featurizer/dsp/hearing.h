@@ -2,16 +2,25 @@
 /* Hearing: all decisions about one recording, before they are written down as a Song. */
 #include "featurizer/dsp/form.h"
 #include "featurizer/dsp/sections.h"
+#include "featurizer/dsp/tunes.h"
+
+/* A piece and the takes that play it. */
+typedef struct HeardTune {
+    int32_t meter, n_takes;
+    int32_t *take_of; /* [n_takes] indices into Hearing.takes */
+    double tempo_bpm; /* median over its takes; 0 when nothing has a pulse */
+    Form form;        /* its takes are in the order of take_of */
+    Sections sections;
+} HeardTune;
 
 typedef struct Hearing {
     Frames frames;
     TakeMap map;
     int32_t n_takes;
-    TakeBeats *takes; /* [n_takes], one per region; track.n = 0: music without pulse */
-    int32_t meter;
-    double tempo_bpm; /* median over takes; 0 when nothing has a pulse */
-    Form form;
-    Sections sections;
+    TakeBeats *takes;          /* [n_takes], one per region; track.n = 0: music without pulse */
+    int32_t *tune_of, *member; /* [n_takes] the tune, and the take's place in it */
+    int32_t n_tunes;
+    HeardTune tunes[TUNES_MAX];
 } Hearing;
 
 /* A stretch of the timeline as it will be a unit. */

@@ -29,7 +29,8 @@ static void add_pieces(Cutter *c, double from_s, double to_s, double piece_s, in
 static void add_beats(Cutter *c, int32_t take) {
     const Hearing *h = c->h;
     const TakeBeats *tb = &h->takes[take];
-    const TakeBars *bars = &h->form.takes[take];
+    const HeardTune *tune = &h->tunes[h->tune_of[take]];
+    const TakeBars *bars = &tune->form.takes[h->member[take]];
     int32_t slot_before = -2, since = 0;
     for (int32_t b = 0; b < bars->n; b++) {
         int32_t slot = bars->bars[b].slot;
@@ -37,8 +38,8 @@ static void add_beats(Cutter *c, int32_t take) {
         bool section, phrase;
         since = follows ? since + 1 : 0;
         if (slot >= 0) {
-            section = !follows || h->sections.start[slot];
-            phrase = section || h->sections.phrase[slot];
+            section = !follows || tune->sections.start[slot];
+            phrase = section || tune->sections.phrase[slot];
         } else {
             section = since % FREE_SECTION_BARS == 0;
             phrase = since % FREE_BARS == 0;

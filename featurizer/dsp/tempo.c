@@ -1,19 +1,13 @@
-/* Tempo of a piece: candidates by autocorrelation, the octave by what a metre looks like.
- *
- * A pulse at the right level is heard on every beat and less between beats, and all its beats weigh about
- * the same. Half the tempo leaves strong attacks between beats; twice the tempo makes every second beat
- * weak; chords change every three or four beats more often than every two. So each candidate is tracked and
- * scored
- *     heard on beats + contrast against what lies between - unevenness of alternate beats
- *     - snare between beats + harmonic rhythm - mild log-normal prior
- * summed over takes by length. The prior spans an octave either way around 110 BPM and only breaks ties. */
+/* Candidates by autocorrelation: the strongest periods and what is related to them; then each is tracked,
+ * described and scored. The cues of several regions are averaged by their lengths before they are scored. */
 #include <math.h>
 #include <string.h>
 
-#include "featurizer/dsp/beats.h"
-#include "featurizer/dsp/chroma.h"
+#include "featurizer/dsp/mlp.h"
+#include "featurizer/dsp/tempo.h"
+#include "featurizer/dsp/tempo_weights.inc"
 
-enum { MAX_LAG = 900, CANDIDATES = 10, GRID = 160 };
+enum { MAX_LAG = 900, PERIODS = TEMPO_CANDIDATES / 2, GRID = 160 };
 
 static double grid_bpm(double g) { return 50 * pow(2, g * 2.3 / GRID); } /* 50..246 */
 
@@ -50,7 +44,7 @@ static int32_t pick_candidates(const double *acf, double *bpm) {
         comb[g] = sum;
     }
     int32_t n = 0;
-    while (n < 4) {
+    while (n < 6) {
         int32_t best = -1;
         for (int32_t g = 0; g < GRID; g++)
             if (comb[g] > 0 && (best < 0 || comb[g] > comb[best])) best = g;
@@ -59,10 +53,10 @@ static int32_t pick_candidates(const double *acf, double *bpm) {
         for (int32_t g = best - 6; g <= best + 6; g++)
             if (g >= 0 && g < GRID) comb[g] = 0;
     }
-    static const double relation[] = {2, 0.5, 3, 1.0 / 3, 1.5, 2.0 / 3};
-    int32_t peaks = n < 2 ? n : 2;
+    static const double relation[] = {2, 0.5, 3, 1.0 / 3, 1.5, 2.0 / 3, 4, 0.25, 4.0 / 3, 0.75};
+    int32_t peaks = n < 3 ? n : 3;
     for (int32_t p = 0; p < peaks; p++)
-        for (size_t r = 0; r < sizeof relation / sizeof *relation && n < CANDIDATES; r++) {
+        for (size_t r = 0; r < sizeof relation / sizeof *relation && n < PERIODS; r++) {
             double v = bpm[p] * relation[r];
             bool fresh = v >= BEATS_MIN_BPM && v <= BEATS_MAX_BPM;
             for (int32_t i = 0; i < n; i++) fresh = fresh && fabs(log(v / bpm[i])) > 0.06;
@@ -71,104 +65,117 @@ static int32_t pick_candidates(const double *acf, double *bpm) {
     return n;
 }
 
-static double hit(const Frames *f, int32_t band, double time_s) {
-    double v = frame_peak(f->onset[band], f->n, time_s * FRAMES_PER_S, 3);
-    return v > 1.2 ? 1.2 : v;
-}
+static const double most_s = 360;
 
-/* Accent of kick, snare and harmony at a time, without the hats that divide beats. */
-static double accent(const Frames *f, double time_s) {
-    return 0.40 * hit(f, 0, time_s) + 0.22 * hit(f, 1, time_s) + 0.30 * hit(f, 2, time_s) +
-           0.08 * hit(f, 3, time_s);
-}
-
-/* A snare or clap sounds in the middle and at the top at once. */
-static double snare(const Frames *f, double time_s) { return fmin(hit(f, 2, time_s), hit(f, 3, time_s)); }
-
-static double share(double a, double b) { return (a - b) / (a + b + 0.05); }
-
-/* Every how many beats the harmony moves: the least of 2, 3, 4, 6, 8 that explains it nearly as well as any.
- * 0 when it does not move. */
-static int32_t harmonic_period(const Frames *f, const BeatTrack *t, Arena *mem) {
-    static const int32_t periods[] = {2, 3, 4, 6, 8};
-    double strength[5] = {0}, most = 0;
-    float *chroma = arena_alloc(mem, sizeof(float) * CHROMA * (size_t)(t->n + 1));
-    float *moved = arena_alloc(mem, sizeof(float) * (size_t)(t->n + 1));
-    if (!chroma || !moved || t->n < 12) return 0;
-    double mean = 0;
-    for (int32_t k = 0; k < t->n; k++) {
-        int32_t a = (int32_t)ceil(t->time_s[k] * ANALYSIS_HZ / WIDE_HOP),
-                b = (int32_t)ceil(t->time_s[k + 1] * ANALYSIS_HZ / WIDE_HOP);
-        for (int32_t w = a; w < b && w < f->n_wide; w++)
-            for (int32_t c = 0; c < CHROMA; c++) chroma[k * CHROMA + c] += f->chroma[(size_t)w * CHROMA + c];
-        if (k) moved[k] = 1 - chroma_likeness(chroma + (k - 1) * CHROMA, chroma + k * CHROMA);
-        mean += moved[k] / t->n;
+/* The longest regions, as far as they are needed; their indices in `chosen`. */
+static int32_t choose_regions(const Region *regions, int32_t n, Region *chosen) {
+    bool used[TAKES_MAX] = {false};
+    double sum_s = 0;
+    int32_t m = 0;
+    while (m < n && sum_s < most_s) {
+        int32_t best = -1;
+        for (int32_t r = 0; r < n; r++)
+            if (!used[r] &&
+                (best < 0 || regions[r].end - regions[r].first > regions[best].end - regions[best].first))
+                best = r;
+        double length_s = (regions[best].end - regions[best].first) / FRAMES_PER_S;
+        if (m && length_s < 4) break;
+        used[best] = true;
+        chosen[m] = regions[best];
+        if (sum_s + length_s > most_s)
+            chosen[m].end = chosen[m].first + (int32_t)((most_s - sum_s) * FRAMES_PER_S);
+        sum_s += length_s;
+        m++;
     }
-    for (int32_t p = 0; p < 5; p++)
-        for (int32_t phase = 0; phase < periods[p]; phase++) {
-            double on = 0;
-            int32_t n = 0;
-            for (int32_t k = phase; k < t->n; k += periods[p]) on += moved[k], n++;
-            double v =
-                n ? (on / n - mean) * sqrt(n) : 0; /* what chance gives does not grow with fewer beats */
-            if (v > strength[p]) strength[p] = v;
-        }
-    for (int32_t p = 0; p < 5; p++)
-        if (strength[p] > most) most = strength[p];
-    for (int32_t p = 0; p < 5; p++)
-        if (most > 0.2 && strength[p] > 0.9 * most) return periods[p];
-    return 0;
+    return m;
 }
 
-static double level_score(const Frames *f, const BeatTrack *t, Arena *mem) {
-    double on = 0, mid = 0, third = 0, even[2] = {0}, snare_on = 0, snare_mid = 0;
-    int32_t n = t->n;
-    for (int32_t k = 0; k < n; k++) {
-        double at = t->time_s[k], length = t->time_s[k + 1] - at, a = accent(f, at);
-        on += a / n;
-        even[k % 2] += 2 * a / n;
-        mid += accent(f, at + length / 2) / n;
-        third += (accent(f, at + length / 3) + accent(f, at + 2 * length / 3)) / (2 * n);
-        snare_on += snare(f, at) / n;
-        snare_mid += snare(f, at + length / 2) / n;
-    }
-    double octaves = log2(t->tempo_bpm / 110), snares = share(snare_on, snare_mid);
-    int32_t h = harmonic_period(f, t, mem);
-    double contrast = share(on, mid > third ? mid : third), uneven = fabs(share(even[0], even[1]));
-    double harmony = h == 3 || h == 4 ? 0.3 : h == 2 ? -0.1 : 0;
-    return on + contrast - 1.3 * uneven + 0.3 * fmin(0, snares) + harmony - 0.3 * octaves * octaves;
+void tempo_shift_half(const Frames *f, const float *activation, BeatTrack *t) {
+    for (int32_t k = 0; k < t->n; k++) t->time_s[k] = (t->time_s[k] + t->time_s[k + 1]) / 2;
+    t->n--;
+    for (int32_t k = 0; k < t->n; k++)
+        t->strength[k] = frame_peak(activation, f->n, t->time_s[k] * FRAMES_PER_S, 3);
 }
 
-Status beats_tempo(const Frames *f, const float *activation, const TakeMap *map, Arena *mem, double *bpm) {
+/* Adds region r's cues for the period to both sides of the beat. */
+static Status add_cues(const Frames *f, const float *activation, Region r, TempoCandidate pair[2],
+                       double weight[2], double tempo[2], Arena *mem) {
     Status st = BS_OK;
-    double acf[MAX_LAG] = {0}, candidates[CANDIDATES];
-    *bpm = 0;
-    for (int32_t r = 0; r < map->n; r++)
-        add_autocorrelation(activation + map->regions[r].first, map->regions[r].end - map->regions[r].first,
-                            acf);
-    int32_t n = pick_candidates(acf, candidates);
-    double best = -1e30;
-    for (int32_t c = 0; c < n; c++) {
-        double sum = 0, weight = 0, tempo = 0;
-        if (candidates[c] < BEATS_MIN_BPM || candidates[c] > BEATS_MAX_BPM) continue;
-        for (int32_t r = 0; r < map->n; r++) {
-            Arena scratch;
-            BeatTrack track;
-            arena_init(&scratch, mem->max_bytes);
-            st = beats_track(activation, map->regions[r], candidates[c], &scratch, &track);
-            double length = track.n > 0 ? track.time_s[track.n] - track.time_s[0] : 0;
-            if (st == BS_OK && length > 0) {
-                sum += length * level_score(f, &track, &scratch);
-                tempo += length * track.tempo_bpm;
-                weight += length;
-            }
-            arena_drop(&scratch);
-            if (st != BS_OK) return st;
-        }
-        if (weight > 0 && sum / weight > best) {
-            best = sum / weight;
-            *bpm = tempo / weight;
+    Arena scratch;
+    BeatTrack track;
+    float cues[TEMPO_CUES];
+    arena_init(&scratch, mem->max_bytes);
+    TRY(beats_track(activation, r, pair[0].bpm, &scratch, &track));
+    for (int32_t late = 0; late < 2 && track.n > 3; late++) {
+        if (late) tempo_shift_half(f, activation, &track);
+        TRY(tempo_cues(f, activation, &track, cues));
+        double length = track.time_s[track.n] - track.time_s[0];
+        for (int32_t i = 0; i < TEMPO_CUES; i++) pair[late].cues[i] += (float)(length * cues[i]);
+        tempo[late] += length * track.tempo_bpm;
+        weight[late] += length;
+    }
+out:
+    arena_drop(&scratch);
+    return st;
+}
+
+Status tempo_candidates(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
+                        Arena *mem, TempoCandidate *list, int32_t *n) {
+    Status st = BS_OK;
+    double acf[MAX_LAG] = {0}, periods[PERIODS];
+    Region chosen[TAKES_MAX];
+    int32_t n_chosen = choose_regions(regions, n_regions, chosen);
+    *n = 0;
+    for (int32_t r = 0; r < n_chosen; r++)
+        add_autocorrelation(activation + chosen[r].first, chosen[r].end - chosen[r].first, acf);
+    int32_t n_periods = pick_candidates(acf, periods);
+    for (int32_t c = 0; c < n_periods; c++) {
+        TempoCandidate pair[2] = {{.bpm = periods[c]}, {.bpm = periods[c], .late = true}};
+        double weight[2] = {0}, tempo[2] = {0};
+        if (periods[c] < BEATS_MIN_BPM || periods[c] > BEATS_MAX_BPM) continue;
+        for (int32_t r = 0; r < n_chosen; r++)
+            TRY(add_cues(f, activation, chosen[r], pair, weight, tempo, mem));
+        for (int32_t late = 0; late < 2; late++) {
+            if (weight[late] <= 0) continue;
+            for (int32_t i = 0; i < TEMPO_CUES; i++) pair[late].cues[i] /= (float)weight[late];
+            pair[late].bpm = tempo[late] / weight[late];
+            pair[late].score = mlp_run(&tempo_net, pair[late].cues);
+            list[(*n)++] = pair[late];
         }
     }
+out:
+    return st;
+}
+
+Status beats_tempo(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
+                   Arena *mem, double *bpm) {
+    TempoCandidate list[TEMPO_CANDIDATES];
+    int32_t n;
+    Status st = tempo_candidates(f, activation, regions, n_regions, mem, list, &n);
+    double best = -1e30;
+    *bpm = 0;
+    for (int32_t c = 0; c < n && st == BS_OK; c++)
+        if (list[c].score > best) best = list[c].score, *bpm = list[c].bpm;
+    return st;
+}
+
+Status tempo_track(const Frames *f, const float *activation, Region region, double bpm, Arena *mem,
+                   BeatTrack *track) {
+    Status st = BS_OK;
+    float cues[TEMPO_CUES];
+    BeatTrack late;
+    TRY(beats_track(activation, region, bpm, mem, track));
+    if (track->n < 8) return BS_OK;
+    late = *track;
+    late.time_s = arena_alloc(mem, sizeof(double) * ((size_t)track->n + 1));
+    late.strength = arena_alloc(mem, sizeof(float) * (size_t)track->n);
+    if (!late.time_s || !late.strength) return fail(BS_NOMEM, "tempo: out of memory");
+    memcpy(late.time_s, track->time_s, sizeof(double) * ((size_t)track->n + 1));
+    tempo_shift_half(f, activation, &late);
+    TRY(tempo_cues(f, activation, track, cues));
+    double here = mlp_run(&tempo_net, cues);
+    TRY(tempo_cues(f, activation, &late, cues));
+    if (mlp_run(&tempo_net, cues) > here + 0.5) *track = late;
+out:
     return st;
 }

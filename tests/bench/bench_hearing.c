@@ -17,57 +17,24 @@
 #include "common/core/rng.h"
 #include "featurizer/featurize.h"
 #include "simulator/session.h"
+#include "tests/bench/marks.h"
 
-enum { MAX_BARS = 1 << 16, MAX_MARKS = 1 << 15 };
-
-typedef struct Score {
-    double hits, found, truth;
-} Score;
+enum { MAX_BARS = 1 << 16, MAX_MARKS = 1 << 15, MAX_OFFS = 1 << 17 };
 
 typedef struct Totals {
-    Score beats, downbeats, takes;
-    double octave_errors, meter_errors, sessions, bias_s, bias_n, slot_right, slot_all, bar_right, seconds,
-        audio_s;
-    double phrase_marks, gap_in_takes_s, music_missed_s;
-    int32_t n_bars;
-    float bar_score[MAX_BARS];
-    bool bar_flawed[MAX_BARS];
+    Score beats, downbeats, takes, aubio;
+    double octave_errors, meter_errors, tunes, sessions, slot_right, slot_all, seconds, audio_s;
+    double pairs[2], pairs_right[2]; /* of takes of different tunes, of one tune */
+    double off_s[MAX_OFFS];
+    int32_t n_off, n_bars;
+    bool have_aubio;
+    float bar_score[MAX_BARS], bar_truth[MAX_BARS];
+    uint8_t bar_view[MAX_BARS]; /* 0: one take plays it, 1: two, 2: three and more */
 } Totals;
 
-static double f_of(Score s) { return s.found + s.truth > 0 ? 2 * s.hits / (s.found + s.truth) : 1; }
+static double marks_a[MAX_MARKS], marks_b[MAX_MARKS], off_s[MAX_MARKS];
 
-static int by_time(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Greedy one-to-one matching of two sorted lists. */
-static Score match(double *found, int32_t n_found, double *truth, int32_t n_truth, double within_s,
-                   double *bias) {
-    Score s = {0, n_found, n_truth};
-    qsort(found, (size_t)n_found, sizeof *found, by_time);
-    qsort(truth, (size_t)n_truth, sizeof *truth, by_time);
-    for (int32_t i = 0, j = 0; i < n_found && j < n_truth;) {
-        if (fabs(found[i] - truth[j]) <= within_s) {
-            if (bias) *bias += found[i] - truth[j];
-            s.hits++, i++, j++;
-        } else if (found[i] < truth[j])
-            i++;
-        else
-            j++;
-    }
-    return s;
-}
-
-static void add(Score *to, Score s) {
-    to->hits += s.hits;
-    to->found += s.found;
-    to->truth += s.truth;
-}
-
-static double marks_a[MAX_MARKS], marks_b[MAX_MARKS];
-
-static Score score_beats(const Song *s, const Truth *t, bool down, double *bias) {
+static Score score_beats(const Song *s, const Truth *t, bool down, double *off) {
     int32_t a = 0, b = 0;
     for (int32_t u = 0; u < s->n_units; u++)
         if (s->units[u].kind == UNIT_BEAT && (!down || s->units[u].phase == 0))
@@ -75,7 +42,7 @@ static Score score_beats(const Song *s, const Truth *t, bool down, double *bias)
     for (int32_t u = 0; u < t->n_units; u++)
         if (t->units[u].kind == UNIT_BEAT && (!down || t->units[u].phase == 0))
             marks_b[b++] = (double)t->units[u].start_sample / t->sample_rate_hz;
-    return match(marks_a, a, marks_b, b, 0.07, bias);
+    return marks_match(marks_a, a, marks_b, b, 0.07, off);
 }
 
 static Score score_takes(const Song *s, const Truth *t) {
@@ -89,7 +56,7 @@ static Score score_takes(const Song *s, const Truth *t) {
         marks_b[b++] = (double)t->takes[k].first_sample / t->sample_rate_hz;
         marks_b[b++] = (double)t->takes[k].end_sample / t->sample_rate_hz;
     }
-    return match(marks_a, a, marks_b, b, 0.5, NULL);
+    return marks_match(marks_a, a, marks_b, b, 0.5, NULL);
 }
 
 /* The unit of the Song nearest to a time, and how far it is. */
@@ -103,20 +70,37 @@ static int32_t nearest_beat(const Song *s, int64_t at, int64_t *off) {
     return best;
 }
 
-static void score_slots(const Song *s, const Truth *t, double *right, double *all) {
-    enum { SPREAD = 512 };
-    int32_t votes[2 * SPREAD + 1] = {0}, best = SPREAD;
-    double beat = truth_beat_samples(t, t->tune);
+/* The Song's tune that plays most of a true tune's beats. */
+static int32_t tune_heard_as(const Song *s, const Truth *t, int32_t tune) {
+    int32_t votes[SONG_MAX_TUNES] = {0}, best = 0;
+    for (int32_t u = 0; u < t->n_units; u++) {
+        int64_t off = 0;
+        if (t->units[u].kind != UNIT_BEAT || t->takes[t->units[u].take].tune != tune) continue;
+        int32_t v = nearest_beat(s, t->units[u].start_sample, &off);
+        if (v >= 0) votes[s->takes[s->units[v].take].tune]++;
+    }
+    for (int32_t i = 1; i < s->n_tunes; i++)
+        if (votes[i] > votes[best]) best = i;
+    return best;
+}
+
+/* Beats of a tune that stand in the right place of its form, up to one constant: the form may begin
+ * elsewhere. */
+static void score_tune_slots(const Song *s, const Truth *t, int32_t tune, double *right, double *all) {
+    enum { SPREAD = 1024 };
+    int32_t votes[2 * SPREAD + 1] = {0}, best = SPREAD, as = tune_heard_as(s, t, tune);
     for (int pass = 0; pass < 2; pass++)
         for (int32_t u = 0; u < t->n_units; u++) {
             const TruthUnit *x = &t->units[u];
-            if (x->kind != UNIT_BEAT || truth_unit_tune(t, u) != t->tune) continue;
+            if (x->kind != UNIT_BEAT || x->slot < 0 || t->takes[x->take].tune != tune) continue;
             int64_t off = 0;
             int32_t v = nearest_beat(s, x->start_sample, &off);
             if (pass) ++*all;
-            if (v < 0 || off > beat / 4 || s->units[v].slot < 0) continue;
-            int32_t shift = s->units[v].slot * s->tunes[0].meter + s->units[v].phase -
-                            x->slot * t->tunes[t->tune].meter - x->phase;
+            double beat = (double)(truth_unit_end(t, u) - x->start_sample);
+            if (v < 0 || off > beat / 4 || s->units[v].slot < 0 || s->takes[s->units[v].take].tune != as)
+                continue;
+            int32_t shift = s->units[v].slot * s->tunes[as].meter + s->units[v].phase -
+                            x->slot * t->tunes[tune].meter - x->phase;
             if (shift < -SPREAD || shift > SPREAD) continue;
             if (!pass) {
                 votes[shift + SPREAD]++;
@@ -126,30 +110,55 @@ static void score_slots(const Song *s, const Truth *t, double *right, double *al
         }
 }
 
+/* Pairs of true takes: those of one tune should be of one, those of two of two. Takes of under 5 s tell
+ * nobody. */
+static void score_grouping(const Song *s, const Truth *t, Totals *sum) {
+    int32_t as[TRUTH_MAX_TAKES];
+    for (int32_t k = 0; k < t->n_takes; k++) {
+        int64_t middle = (t->takes[k].first_sample + t->takes[k].end_sample) / 2;
+        int32_t take = s->units[song_unit_at(s, middle)].take;
+        bool brief = t->takes[k].end_sample - t->takes[k].first_sample < 5 * (int64_t)t->sample_rate_hz;
+        as[k] = brief || take < 0 ? -1 : s->takes[take].tune;
+    }
+    for (int32_t a = 0; a < t->n_takes; a++)
+        for (int32_t b = a + 1; b < t->n_takes; b++) {
+            if (as[a] < 0 || as[b] < 0) continue;
+            bool same = t->takes[a].tune == t->takes[b].tune;
+            sum->pairs[same]++;
+            sum->pairs_right[same] += same == (as[a] == as[b]);
+        }
+}
+
 static void score_flaws(const Song *s, const Truth *t, Totals *sum) {
     for (int32_t u = 0; u < t->n_units; u++) {
-        if (!truth_bar_at(t, u)) continue;
+        if (!truth_bar_at(t, u) || sum->n_bars == MAX_BARS) continue;
+        int32_t meter = t->tunes[truth_unit_tune(t, u)].meter, others = 0;
         double truth = 0, score = 0;
-        for (int32_t k = 0; k < t->tunes[truth_unit_tune(t, u)].meter; k++) {
-            truth += t->units[u + k].flaw / t->tunes[truth_unit_tune(t, u)].meter;
+        for (int32_t k = 0; k < meter; k++) {
+            truth += t->units[u + k].flaw / meter;
             int64_t middle = (t->units[u + k].start_sample + truth_unit_end(t, u + k)) / 2;
-            score += s->units[song_unit_at(s, middle)].flaw / t->tunes[truth_unit_tune(t, u)].meter;
+            score += s->units[song_unit_at(s, middle)].flaw / meter;
         }
-        if (truth > 0 && truth < 0.2) continue; /* neither */
-        if (sum->n_bars == MAX_BARS) return;
+        for (int32_t v = 0; v < t->n_units; v++)
+            others += t->units[v].kind == UNIT_BEAT && t->units[v].phase == 0 &&
+                      t->units[v].slot == t->units[u].slot && t->units[v].take != t->units[u].take &&
+                      truth_unit_tune(t, v) == truth_unit_tune(t, u);
         sum->bar_score[sum->n_bars] = (float)score;
-        sum->bar_flawed[sum->n_bars++] = truth > 0;
+        sum->bar_view[sum->n_bars] = (uint8_t)(others > 1 ? 2 : others);
+        sum->bar_truth[sum->n_bars++] = (float)truth;
     }
 }
 
-static double auc(const Totals *t) {
+/* Bars without flaw against those whose mean severity is 0.2 or more; view -1: all. */
+static double auc(const Totals *t, int view) {
     double wins = 0, pairs = 0;
     for (int32_t i = 0; i < t->n_bars; i++)
-        for (int32_t j = 0; j < t->n_bars; j++)
-            if (t->bar_flawed[i] && !t->bar_flawed[j]) {
-                pairs++;
-                wins += t->bar_score[i] > t->bar_score[j] ? 1 : t->bar_score[i] == t->bar_score[j] ? 0.5 : 0;
-            }
+        for (int32_t j = 0; j < t->n_bars && t->bar_truth[i] >= 0.2F; j++) {
+            if (t->bar_truth[j] > 0 || (view >= 0 && (t->bar_view[i] != view || t->bar_view[j] != view)))
+                continue;
+            pairs++;
+            wins += t->bar_score[i] > t->bar_score[j] ? 1 : t->bar_score[i] == t->bar_score[j] ? 0.5 : 0;
+        }
     return pairs > 0 ? wins / pairs : 0.5;
 }
 
@@ -157,6 +166,27 @@ static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Per true tune: is its tempo heard in the right octave, and its metre? */
+static void score_tunes(const Song *s, const Truth *t, Totals *sum) {
+    for (int32_t i = 0; i < t->n_tunes; i++) {
+        const SongTune *as = &s->tunes[tune_heard_as(s, t, i)];
+        double octaves = as->tempo_bpm > 0 ? log2(as->tempo_bpm / t->tunes[i].tempo_bpm) : 9;
+        sum->tunes++;
+        sum->octave_errors += fabs(octaves) > 0.3;
+        sum->meter_errors += as->meter != t->tunes[i].meter;
+    }
+}
+
+static void score_aubio(const char *path, const Truth *t, Totals *sum) {
+    int32_t n = marks_of_aubio(path, marks_a, MAX_MARKS), b = 0;
+    for (int32_t u = 0; u < t->n_units; u++)
+        if (t->units[u].kind == UNIT_BEAT)
+            marks_b[b++] = (double)t->units[u].start_sample / t->sample_rate_hz;
+    if (n < 0) return;
+    sum->have_aubio = true;
+    score_add(&sum->aubio, marks_match(marks_a, n, marks_b, b, 0.07, NULL));
 }
 
 static Status measure(const char *path, const Truth *truth, Totals *sum, bool verbose) {
@@ -170,34 +200,52 @@ static Status measure(const char *path, const Truth *truth, Totals *sum, bool ve
     sum->audio_s += (double)song->n_samples / song->sample_rate_hz;
     sum->sessions++;
     double bias = 0, right = 0, all = 0;
-    Score beats = score_beats(song, truth, false, &bias), downs = score_beats(song, truth, true, NULL),
-          takes = score_takes(song, truth);
-    score_slots(song, truth, &right, &all);
+    Score beats = score_beats(song, truth, false, off_s);
+    for (int32_t i = 0; i < (int32_t)beats.hits; i++) {
+        bias += off_s[i];
+        if (sum->n_off < MAX_OFFS) sum->off_s[sum->n_off++] = off_s[i];
+    }
+    Score downs = score_beats(song, truth, true, NULL), takes = score_takes(song, truth);
+    for (int32_t tune = 0; tune < truth->n_tunes; tune++) score_tune_slots(song, truth, tune, &right, &all);
+    score_grouping(song, truth, sum);
+    score_tunes(song, truth, sum);
     score_flaws(song, truth, sum);
-    double octaves = song->tunes[0].tempo_bpm > 0
-                         ? log2(song->tunes[0].tempo_bpm / truth->tunes[truth->tune].tempo_bpm)
-                         : 9;
-    add(&sum->beats, beats);
-    add(&sum->downbeats, downs);
-    add(&sum->takes, takes);
-    sum->bias_s += bias;
-    sum->bias_n += beats.hits;
-    sum->octave_errors += fabs(octaves) > 0.3;
-    sum->meter_errors += song->tunes[0].meter != truth->tunes[truth->tune].meter;
+    score_aubio(path, truth, sum);
+    score_add(&sum->beats, beats);
+    score_add(&sum->downbeats, downs);
+    score_add(&sum->takes, takes);
     sum->slot_right += right;
     sum->slot_all += all;
-    if (verbose)
-        fprintf(stderr,
-                "%-10s beat %.3f down %.3f takes %.3f (%d of %d) slots %.3f (%d of %d) tempo %.1f/%.1f meter "
-                "%d/%d "
-                "bias %.1f ms %.2f s\n",
-                truth->name, f_of(beats), f_of(downs), f_of(takes), song->n_takes, truth->n_takes,
-                all > 0 ? right / all : 1, song->tunes[0].n_slots, truth->tunes[truth->tune].n_slots,
-                song->tunes[0].tempo_bpm, truth->tunes[truth->tune].tempo_bpm, song->tunes[0].meter,
-                truth->tunes[truth->tune].meter, beats.hits > 0 ? 1000 * bias / beats.hits : 0, took);
+    if (!verbose) goto out;
+    fprintf(stderr, "%-10s beat %.3f down %.3f takes %.3f (%d of %d) slots %.3f tunes %d of %d:", truth->name,
+            score_f(beats), score_f(downs), score_f(takes), song->n_takes, truth->n_takes,
+            all > 0 ? right / all : 1, song->n_tunes, truth->n_tunes);
+    for (int32_t i = 0; i < truth->n_tunes; i++) {
+        const SongTune *as = &song->tunes[tune_heard_as(song, truth, i)];
+        fprintf(stderr, " %.0f/%.0f bpm, metre %d/%d, form %d/%d;", as->tempo_bpm, truth->tunes[i].tempo_bpm,
+                as->meter, truth->tunes[i].meter, as->n_slots, truth->tunes[i].n_slots);
+    }
+    fprintf(stderr, " bias %.1f ms %.2f s\n", beats.hits > 0 ? 1000 * bias / beats.hits : 0, took);
 out:
     song_free(song);
     return st;
+}
+
+/* What was said of beats against what is true, as the mean distance over tenths. */
+static double calibration_error(const Totals *t) {
+    double said[10] = {0}, truth[10] = {0}, n[10] = {0}, sum = 0;
+    for (int32_t i = 0; i < t->n_bars; i++) {
+        int b = (int)(10 * t->bar_score[i]) > 9 ? 9 : (int)(10 * t->bar_score[i]);
+        said[b] += t->bar_score[i], truth[b] += t->bar_truth[i], n[b]++;
+    }
+    for (int b = 0; b < 10; b++) sum += fabs(said[b] - truth[b]);
+    return t->n_bars ? sum / t->n_bars : 0;
+}
+
+static double jitter_p90(Totals *t, double bias) {
+    for (int32_t i = 0; i < t->n_off; i++) t->off_s[i] = fabs(t->off_s[i] - bias);
+    qsort(t->off_s, (size_t)t->n_off, sizeof(double), marks_by_time);
+    return t->n_off ? t->off_s[(int32_t)(0.9 * (t->n_off - 1))] : 0;
 }
 
 static Status from_simulator(int32_t n, uint64_t seed, double length_s, Totals *sum, bool verbose) {
@@ -257,15 +305,27 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_hearing: %s\n", st != BS_OK ? error_text() : "no sessions");
         return 1;
     }
+    double bias = 0;
+    for (int32_t i = 0; i < sum.n_off; i++) bias += sum.off_s[i] / sum.n_off;
     printf("hearing.sessions %.0f sessions\n", sum.sessions);
-    printf("hearing.beat_f %.4f F\n", f_of(sum.beats));
-    printf("hearing.downbeat_f %.4f F\n", f_of(sum.downbeats));
-    printf("hearing.octave_errors %.4f share\n", sum.octave_errors / sum.sessions);
-    printf("hearing.meter_errors %.4f share\n", sum.meter_errors / sum.sessions);
-    printf("hearing.beat_bias %.2f ms\n", sum.bias_n > 0 ? 1000 * sum.bias_s / sum.bias_n : 0);
-    printf("hearing.take_boundary_f %.4f F\n", f_of(sum.takes));
+    printf("hearing.beat_f %.4f F\n", score_f(sum.beats));
+    if (sum.have_aubio) printf("hearing.aubio_beat_f %.4f F\n", score_f(sum.aubio));
+    printf("hearing.downbeat_f %.4f F\n", score_f(sum.downbeats));
+    printf("hearing.octave_errors %.4f share\n", sum.octave_errors / sum.tunes);
+    printf("hearing.meter_errors %.4f share\n", sum.meter_errors / sum.tunes);
+    printf("hearing.beat_bias %.2f ms\n", 1000 * bias);
+    printf("hearing.beat_jitter_p90 %.2f ms\n", 1000 * jitter_p90(&sum, bias));
+    printf("hearing.take_boundary_f %.4f F\n", score_f(sum.takes));
+    printf("hearing.pairs_of_one_tune_together %.4f share\n",
+           sum.pairs[1] > 0 ? sum.pairs_right[1] / sum.pairs[1] : 1);
+    printf("hearing.pairs_of_two_tunes_apart %.4f share\n",
+           sum.pairs[0] > 0 ? sum.pairs_right[0] / sum.pairs[0] : 1);
     printf("hearing.slots_right %.4f share\n", sum.slot_all > 0 ? sum.slot_right / sum.slot_all : 1);
-    printf("hearing.flaw_auc %.4f AUC\n", auc(&sum));
+    printf("hearing.flaw_auc %.4f AUC\n", auc(&sum, -1));
+    printf("hearing.flaw_auc.three_takes %.4f AUC\n", auc(&sum, 2));
+    printf("hearing.flaw_auc.two_takes %.4f AUC\n", auc(&sum, 1));
+    printf("hearing.flaw_auc.one_take %.4f AUC\n", auc(&sum, 0));
+    printf("hearing.flaw_calibration_error %.4f severity\n", calibration_error(&sum));
     printf("hearing.seconds_per_minute %.3f s\n", 60 * sum.seconds / sum.audio_s);
     return 0;
 }

@@ -78,8 +78,8 @@ static Figures figures_of(double bpm, int meter, int hats, uint64_t seed) {
     if (getenv("VERBOSE"))
         printf("bpm %5.1f meter %d hats %d: F %.3f down %.3f bias %.1f ms, heard %.1f bpm meter %d takes %d "
                "slots %d\n",
-               bpm, meter, hats, out.f, out.downbeat_f, out.bias_ms, h->tempo_bpm, h->meter, h->n_takes,
-               h->form.n_slots);
+               bpm, meter, hats, out.f, out.downbeat_f, out.bias_ms, h->tunes[0].tempo_bpm, h->tunes[0].meter,
+               h->n_takes, h->tunes[0].form.n_slots);
     arena_drop(&mem);
     free(p.synth.samples);
     return out;
@@ -107,7 +107,7 @@ static void a_given_metre_is_taken(void **state) {
     arena_init(&mem, (size_t)1 << 30);
     Hearing *h = arena_alloc(&mem, sizeof *h);
     assert_int_equal(hear(h, p.synth.samples, p.synth.n, 3, &mem), BS_OK);
-    assert_int_equal(h->meter, 3);
+    assert_int_equal(h->tunes[0].meter, 3);
     arena_drop(&mem);
     free(p.synth.samples);
 }

@@ -1,0 +1,168 @@
+// needs: featurizer simulator
+/* Trains the choice of the beat among the periods of a piece and writes featurizer/dsp/tempo_weights.inc.
+ *
+ *   train_tempo [-n pieces] [-m sessions] [-r rows file] -o tempo_weights.inc
+ *
+ * Pieces are those of tests/bench/elsewhere.h (seed 70000), sessions the simulator's (seeds 80000 on, each
+ * tune by the true bounds of its takes). A candidate is right as far as its beats agree with the true ones.
+ */
+#include <unistd.h>
+
+#include "common/audio/audio.h"
+#include "featurizer/dsp/tempo.h"
+#include "simulator/session.h"
+#include "tests/bench/elsewhere.h"
+#include "tests/bench/marks.h"
+#include "tests/train/fit.h"
+
+enum { MOST_MARKS = 8192 };
+
+static double found[MOST_MARKS], truth[MOST_MARKS];
+
+typedef struct Recording {
+    Frames frames;
+    float *activation, *samples;
+    Arena mem;
+} Recording;
+
+static Status listen(Recording *r, const float *samples, int64_t n, int32_t channels) {
+    Status st = BS_OK;
+    int64_t n_out = 0;
+    float *mono = malloc(sizeof(float) * (size_t)n);
+    arena_init(&r->mem, (size_t)4 << 30);
+    BS_ASSERT(mono);
+    for (int64_t i = 0; i < n; i++)
+        mono[i] = channels == 2 ? (samples[2 * i] + samples[2 * i + 1]) / 2 : samples[i];
+    TRY(resample(mono, n, ELSEWHERE_HZ, ANALYSIS_HZ, 1, &r->samples, &n_out));
+    TRY(frames_measure(&r->frames, &r->mem, r->samples, n_out));
+    TRY(beats_activation(&r->frames, &r->mem, &r->activation));
+out:
+    free(mono);
+    return st;
+}
+
+static void recording_drop(Recording *r) {
+    arena_drop(&r->mem);
+    free(r->samples);
+}
+
+static int32_t n_right, n_reached, n_choices;
+
+/* Rows of one piece: every candidate and how right it is. */
+static Status add_piece(FitRows *rows, Recording *r, const Region *regions, int32_t n_regions,
+                        int32_t n_truth, int32_t session, int32_t group) {
+    Status st = BS_OK;
+    TempoCandidate list[TEMPO_CANDIDATES];
+    int32_t n;
+    double most = 0, best_score = -1e30, best_f = 0;
+    TRY(tempo_candidates(&r->frames, r->activation, regions, n_regions, &r->mem, list, &n));
+    for (int32_t c = 0; c < n; c++) {
+        int32_t m = 0;
+        for (int32_t g = 0; g < n_regions; g++) {
+            BeatTrack track;
+            TRY(beats_track(r->activation, regions[g], list[c].bpm, &r->mem, &track));
+            if (list[c].late && track.n > 1) tempo_shift_half(&r->frames, r->activation, &track);
+            beats_refine(&r->frames, &track);
+            for (int32_t k = 0; k < track.n && m < MOST_MARKS; k++) found[m++] = track.time_s[k];
+        }
+        double f = score_f(marks_match(found, m, truth, n_truth, 0.07, NULL));
+        fit_add(rows, list[c].cues, f > 0.75 ? (float)pow(f, 4) : 0, session, group, (int32_t)(100 * f));
+        if (f > most) most = f;
+        if (list[c].score > best_score) best_score = list[c].score, best_f = f;
+    }
+    n_reached += most > 0.75, n_right += best_f > 0.75, n_choices++;
+out:
+    return st;
+}
+
+static Status collect_piece(FitRows *rows, int32_t number) {
+    Piece p;
+    Recording r = {0};
+    piece_make(&p, number, 70000);
+    Status st = listen(&r, p.samples, p.n_samples, 1);
+    for (int32_t k = 0; k < p.n_beats; k++) truth[k] = p.at_s[k];
+    Region whole = {(int32_t)(p.at_s[0] * FRAMES_PER_S) - 5, r.frames.n - (int32_t)FRAMES_PER_S, r.frames.n};
+    if (st == BS_OK) st = add_piece(rows, &r, &whole, 1, p.n_beats, number, number);
+    recording_drop(&r);
+    free(p.samples);
+    return st;
+}
+
+static Status collect_session(FitRows *rows, int32_t number, int32_t first_group) {
+    Status st = BS_OK;
+    Session s = {0};
+    Recording r = {0};
+    Rng rng = rng_at(80000 + (uint64_t)number, 1);
+    TRY(session_make(&s, "train", 80000 + (uint64_t)number, rng_between(&rng, 40, 120)));
+    TRY(listen(&r, s.samples, s.n_samples, 2));
+    for (int32_t tune = 0; tune < s.truth->n_tunes; tune++) {
+        Region regions[TAKES_MAX];
+        int32_t n = 0, n_truth = 0;
+        for (int32_t k = 0; k < s.truth->n_takes; k++) {
+            const TruthTake *t = &s.truth->takes[k];
+            double a = (double)t->first_sample / SESSION_RATE, b = (double)t->end_sample / SESSION_RATE;
+            if (t->tune != tune || b - a < 4) continue;
+            regions[n] = (Region){(int32_t)(a * FRAMES_PER_S) - 5, (int32_t)(b * FRAMES_PER_S), 0};
+            if (regions[n].first < 0) regions[n].first = 0;
+            n++;
+            for (int32_t u = 0; u < s.truth->n_units; u++)
+                if (s.truth->units[u].kind == UNIT_BEAT && s.truth->units[u].take == k &&
+                    n_truth < MOST_MARKS)
+                    truth[n_truth++] = (double)s.truth->units[u].start_sample / SESSION_RATE;
+        }
+        if (n) TRY(add_piece(rows, &r, regions, n, n_truth, 100000 + number, first_group + tune));
+    }
+out:
+    recording_drop(&r);
+    session_drop(&s);
+    return st;
+}
+
+/* How often the likeliest candidate is a right one, among sessions kept out. */
+static void report(const FitNet *net, const FitRows *r) {
+    int32_t right[2] = {0}, all[2] = {0};
+    for (int64_t k = 0, end; k < r->n; k = end) {
+        end = fit_group_end(r, FIT_CHOICE, k);
+        if (r->session[k] % FIT_KEPT_OUT) continue;
+        int64_t best = k;
+        for (int64_t i = k; i < end; i++)
+            if (fit_run(net, r->x + i * r->n_in) > fit_run(net, r->x + best * r->n_in)) best = i;
+        int32_t source = r->session[k] >= 100000;
+        all[source]++;
+        right[source] += r->tag[best] > 75;
+    }
+    fprintf(stderr, "kept out: pieces %d of %d right, tunes of sessions %d of %d\n", right[0], all[0],
+            right[1], all[1]);
+}
+
+int main(int argc, char **argv) {
+    FitRows rows = {.n_in = TEMPO_CUES};
+    FitNet net = fit_net(TEMPO_CUES, 12);
+    int32_t n = 560, n_sessions = 120;
+    const char *rows_file = NULL, *out = NULL;
+    for (int c; (c = getopt(argc, argv, "n:m:r:o:")) != -1;) {
+        if (c == 'n') n = atoi(optarg);
+        if (c == 'm') n_sessions = atoi(optarg);
+        if (c == 'r') rows_file = optarg;
+        if (c == 'o') out = optarg;
+        if (c == '?') return 2;
+    }
+    if (!out) {
+        fprintf(stderr, "train_tempo: give the weights file to write: -o featurizer/dsp/tempo_weights.inc\n");
+        return 2;
+    }
+    if (!rows_file || !fit_load(&rows, rows_file)) {
+        rows.n = 0;
+        for (int32_t i = 0; i < n + n_sessions; i++) {
+            Status st = i < n ? collect_piece(&rows, i) : collect_session(&rows, i - n, 100000 + 64 * i);
+            if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
+            if (i % 40 == 39)
+                fprintf(stderr, "%d of %d, %d of %d right now, %d reachable\n", i + 1, n + n_sessions,
+                        n_right, n_choices, n_reached);
+        }
+        if (rows_file && !fit_save(&rows, rows_file)) return 1;
+    }
+    fit_train(&net, &rows, FIT_CHOICE, 1e-3);
+    report(&net, &rows);
+    return fit_write(&net, "tempo_net", "train_tempo", out) ? 0 : 1;
+}
