@@ -247,6 +247,10 @@ bool env_done(const Env *env) { return env->now.done; }
 int64_t env_out_samples(const Env *env) { return env->now.length; }
 int32_t env_bars_kept(const Env *env) { return env->now.bars; }
 
+void env_terms(const Env *env, float terms[REWARD_TERMS]) {
+    for (int i = 0; i < REWARD_TERMS; i++) terms[i] = (float)env->now.tally.terms[i];
+}
+
 int32_t env_out_units(const Env *env, const int32_t **units, const uint8_t **fades) {
     if (units) *units = env->out;
     if (fades) *fades = env->out_fades;

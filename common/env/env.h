@@ -106,13 +106,15 @@ int env_legal(const Env *env, uint8_t mask[ENV_ACTIONS]);
 float env_step(Env *env, int action, float terms[REWARD_TERMS], Status *st);
 bool env_done(const Env *env);
 int64_t env_out_samples(const Env *env);
+/* The dense reward so far, unweighted; once done, what env_score says of the edit, to the bit. */
+void env_terms(const Env *env, float terms[REWARD_TERMS]);
 int32_t env_bars_kept(const Env *env); /* bars appended so far: the clock of lambda "per bar" */
 
 /* The units appended so far in order and their joins; views into the state. */
 int32_t env_out_units(const Env *env, const int32_t **units, const uint8_t **fades);
 Status env_edit(const Env *env, Edit *out);
 
-/* Plays `actions` from a reset. edit, rewards (n_actions, weighted) and terms (sums) may be NULL.
+/* Plays `actions` from a reset. edit, rewards (n_actions, weighted) and terms (as env_terms) may be NULL.
  * BS_CORRUPT naming the step when one is illegal, or when they do not end the episode. */
 Status env_replay(Env *env, const Job *job, const uint8_t *actions, int32_t n_actions, Edit *edit,
                   float *rewards, float terms[REWARD_TERMS]);
