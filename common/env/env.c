@@ -33,22 +33,27 @@ size_t env_bytes(const EnvSong *es) {
     return lay_out(&e, es, NULL);
 }
 
-Status env_new(Env **out, const EnvSong *es) {
-    void *block;
-    size_t bytes = env_bytes(es);
-    *out = NULL;
-    if (posix_memalign(&block, 64, bytes)) return fail(BS_NOMEM, "environment: out of memory");
-    memset(block, 0, bytes);
+Env *env_place(void *block, const EnvSong *es) {
     Env *e = block;
+    memset(e, 0, lay_out(e, es, block));
     lay_out(e, es, block);
     e->es = es;
     e->now.done = 1;
     e->plan.plain_tune = -1;
-    *out = e;
+    return e;
+}
+
+Status env_new(Env **out, const EnvSong *es) {
+    void *block;
+    *out = NULL;
+    if (posix_memalign(&block, 64, env_bytes(es))) return fail(BS_NOMEM, "environment: out of memory");
+    *out = env_place(block, es);
     return BS_OK;
 }
 
 void env_free(Env *env) { free(env); }
+
+const EnvSong *env_song_of(const Env *env) { return env->es; }
 
 void env_copy(Env *to, const Env *from) {
     BS_ASSERT(to->es == from->es);

@@ -88,6 +88,9 @@ const Song *env_song_song(const EnvSong *es);
 /* Borrows `es`. One allocation; may be reset to another Job any number of times. */
 Status env_new(Env **out, const EnvSong *es);
 void env_free(Env *env);
+/* The same in env_bytes(es) bytes of the caller's, aligned to 64; not to be freed. */
+Env *env_place(void *block, const EnvSong *es);
+const EnvSong *env_song_of(const Env *env);
 /* Both of the same EnvSong. */
 void env_copy(Env *to, const Env *from);
 size_t env_bytes(const EnvSong *es);
