@@ -18,7 +18,7 @@ VERSION := $(shell cat VERSION)
 PACKAGES := libzmq3-dev libprotobuf-c-dev protobuf-c-compiler libsndfile1-dev libfftw3-dev \
   libsqlite3-dev libsoxr-dev libebur128-dev libsodium-dev libxxhash-dev libjansson-dev \
   libinih-dev libopenblas-dev libmicrohttpd-dev libcmocka-dev pkg-config gcc make clang \
-  libclang-rt-14-dev clang-format
+  libclang-rt-14-dev clang-format python3-dev python3-venv
 
 OPT_release := -O2
 OPT_debug   := -O0 -g3
@@ -140,10 +140,20 @@ fuzzers: $(FUZZERS)
 bench: all $(BENCHES) ## the numbers, each checked before it is timed
 	@for b in $(BENCHES); do echo "# $$b"; $$b || exit 1; done
 
+bench-%: all $(O)/bench/bench_% ## one of them: make bench-env
+	@$(O)/bench/bench_$*
+
+.PHONY: python
+python: $(O)/python/installed ## the Gymnasium package with what its tests need, into build/python (from PyPI)
+$(O)/python/installed: $(shell find python common/core common/song common/env -type f -not -path '*/build/*' -not -path '*.egg-info/*')
+	@test -x $(O)/python/bin/python || python3 -m venv $(O)/python
+	$(Q)$(O)/python/bin/pip install --quiet './python[test]'
+	@touch $@
+
 .PHONY: train-presence
 train-presence: $(O)/train/train_presence ## refit what hears whether the band plays (about 10 minutes)
 	@nice -n 10 $< -r $(O)/train/presence_rows.bin -o featurizer/dsp/presence_weights.inc
-.PHONY: train-flaw
+
 .PHONY: bench-hearing train-hearing train-flaw
 bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere ## what is heard of 60 simulated sessions, and of music from elsewhere
 	@$< -n 60 && $(O)/bench/bench_elsewhere

@@ -3,7 +3,7 @@
 # Prints one line a break; exits 1 when there is any.
 set -u
 cd "${1:-.}" || exit 2
-find common featurizer simulator actor learner editor feedback cli -name '*.[ch]' 2>/dev/null | sort |
+find common featurizer simulator actor learner editor feedback cli python -name '*.[ch]' 2>/dev/null | sort |
   xargs grep -HnE '^[[:space:]]*#[[:space:]]*include' /dev/null |
   awk -v layers=layers.txt '
     function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
