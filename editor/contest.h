@@ -50,6 +50,7 @@ typedef struct Contest {
     int32_t n_rows;
     ContestSession *sessions; /* owned */
     int32_t n_sessions, jobs_per_song, n_seeds;
+    bool hear; /* the judge also listens to what the mixdown makes of each edit's seams */
     uint64_t seed;
     ContestPair *pairs;      /* owned; n_sessions x jobs_per_song */
     ContestCell *cells;      /* owned; pair-major: cells[pair * n_rows + row] */

@@ -14,6 +14,7 @@
 #include "editor/contest.h"
 #include "editor/cut.h"
 #include "simulator/judge.h"
+#include "simulator/judge_ear.h"
 #include "simulator/right_edit.h"
 
 enum { MAX_DRAWS = 32 };
@@ -21,6 +22,7 @@ enum { MAX_DRAWS = 32 };
 typedef struct Runner {
     Contest *contest;
     Cache *blobs;
+    const char *data;
     atomic_int next_session;
     atomic_bool stop;
     pthread_mutex_t lock; /* of what follows */
@@ -37,6 +39,7 @@ typedef struct Bench {
     int32_t session;
     Song *song;
     Truth *truth;
+    JudgeEar *ear; /* NULL: the judge does not listen */
     EnvSong *es;
     Env *env;
     Policy *policies[CONTEST_MAX_ROWS]; /* opened when first needed, kept from recording to recording */
@@ -46,7 +49,9 @@ static void bench_clear(Bench *b) {
     env_free(b->env);
     env_song_free(b->es);
     song_free(b->song);
+    ear_close(b->ear); /* borrows truth */
     truth_free(b->truth);
+    b->ear = NULL;
     b->env = NULL;
     b->es = NULL;
     b->song = NULL;
@@ -58,7 +63,21 @@ static void bench_drop(Bench *b) {
     for (int32_t r = 0; r < CONTEST_MAX_ROWS; r++) policy_close(b->policies[r]);
 }
 
-static Status bench_load(Bench *b, Cache *blobs, int32_t session) {
+static Status open_ear(Bench *b, const char *data) {
+    Status st = BS_OK;
+    char paths[SONG_MAX_SOURCES][PATH_BYTES];
+    const char *files[SONG_MAX_SOURCES];
+    for (int32_t i = 0; i < b->song->n_sources; i++) {
+        TRY(path_join(paths[i], data, b->song->sources[i].name));
+        files[i] = paths[i];
+    }
+    TRY(ear_open(&b->ear, b->truth, files, b->song->n_sources));
+    return BS_OK;
+out:
+    return fail_in(st, "the judge listens to recordings; --hear false does without");
+}
+
+static Status bench_load(Bench *b, Cache *blobs, const char *data, int32_t session) {
     Status st = BS_OK;
     FileMap map = {0};
     const ContestSession *s = &b->contest->sessions[session];
@@ -74,6 +93,7 @@ static Status bench_load(Bench *b, Cache *blobs, int32_t session) {
                   (long long)b->song->n_samples, b->song->sample_rate_hz);
         goto out;
     }
+    if (b->contest->hear) TRY(open_ear(b, data));
     TRY(env_song_new(&b->es, b->song));
     TRY(env_new(&b->env, b->es));
 out:
@@ -153,10 +173,22 @@ out:
     return st;
 }
 
+/* The judge's score of an edit, heard where there is an ear. */
+static Status judge_edit(Bench *b, const Job *job, const Edit *edit, JudgeScore *score) {
+    Status st = BS_OK;
+    Heard heard;
+    TRY(judge(b->truth, tune_in_truth(b, job), edit, job->lo_samples, job->hi_samples, score));
+    if (!b->ear) return BS_OK;
+    TRY(ear_hear(b->ear, edit, &heard));
+    judge_add_sound(score, heard.fault);
+out:
+    return st;
+}
+
 static Status judge_cut(Bench *b, const ContestPair *pair, const Cut *cut, ContestCell *cell, float share) {
     const Job *job = &pair->job;
     JudgeScore score;
-    Status st = judge(b->truth, tune_in_truth(b, job), &cut->edit, job->lo_samples, job->hi_samples, &score);
+    Status st = judge_edit(b, job, &cut->edit, &score);
     if (st != BS_OK) return st;
     const int64_t n = edit_samples(&cut->edit);
     cell->judge += share * (float)score.score;
@@ -192,14 +224,13 @@ static Status run_session(Bench *b, Runner *run, int32_t session) {
     Contest *c = run->contest;
     Edit right;
     edit_init(&right);
-    TRY(bench_load(b, run->blobs, session));
+    TRY(bench_load(b, run->blobs, run->data, session));
     for (int32_t k = 0; k < c->jobs_per_song; k++) {
         ContestPair *pair = &c->pairs[session * c->jobs_per_song + k];
         JudgeScore best;
         pair->session = session;
         TRY(job_draw(b, k, &pair->job, &right));
-        TRY(judge(b->truth, tune_in_truth(b, &pair->job), &right, pair->job.lo_samples, pair->job.hi_samples,
-                  &best));
+        TRY(judge_edit(b, &pair->job, &right, &best));
         pair->right_judge = best.score;
         for (int32_t r = 0; r < c->n_rows && !run->stop; r++)
             TRY(run_cell(b, r, k, pair, &right, &c->cells[(session * c->jobs_per_song + k) * c->n_rows + r]));
@@ -239,7 +270,11 @@ static Status open_blobs(const char *data, Cache **blobs) {
 
 Status contest_run(Contest *c, const char *data, int32_t n_threads, ContestProgress progress, void *context) {
     Status st = BS_OK;
-    Runner run = {.contest = c, .progress = progress, .context = context, .lock = PTHREAD_MUTEX_INITIALIZER};
+    Runner run = {.contest = c,
+                  .data = data,
+                  .progress = progress,
+                  .context = context,
+                  .lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t threads[64];
     int32_t n_started = 0;
     TRY(open_blobs(data, &run.blobs));
@@ -265,7 +300,7 @@ Status contest_edit(const Contest *c, const char *data, int32_t pair, int32_t ro
     edit_init(&right);
     edit_init(out);
     TRY(open_blobs(data, &blobs));
-    TRY(bench_load(&b, blobs, c->pairs[pair].session));
+    TRY(bench_load(&b, blobs, data, c->pairs[pair].session));
     if (c->rows[row].kind == ROW_RIGHT)
         TRY(right_edit(b.truth, tune_in_truth(&b, job), job->lo_samples, job->hi_samples, &right));
     for (int32_t draw = 0; draw < n; draw++) {

@@ -128,6 +128,7 @@ Status verb_eval(int argc, char **argv) {
     if (!n_data) return fail(BS_INVALID, "no DATA folder given; usage: %s", table.usage);
     contest.jobs_per_song = (int32_t)set.jobs_per_song;
     contest.n_seeds = (int32_t)set.seeds;
+    contest.hear = set.hear;
     contest.seed = (uint64_t)set.seed;
     TRY(rows_parse(set.policies, contest.rows, &contest.n_rows));
     TRY(contest_open(&contest, data, (int32_t)set.songs));

@@ -105,8 +105,9 @@ Status table_print(const Contest *c, ByteWriter *w) {
                  "%d recordings, %d pairs of recording and length; means with 95 %% intervals (bootstrap "
                  "over recordings",
                  c->n_sessions, c->n_sessions * c->jobs_per_song);
-    bytes_printf(w, "%s); judge %s\n\n", c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "",
-                 hash);
+    bytes_printf(w, "%s); judge %s%s\n\n",
+                 c->n_seeds > 1 ? "; policies that draw: mean of several draws" : "", hash,
+                 c->hear ? ", listening" : "");
     bytes_printf(w, "| %-18s | %-22s | %-8s | %-22s | %-9s | %-7s | %-5s |\n", "policy", "judge (0-10)",
                  "of right", "dense reward", "in window", "gap (s)", "seams");
     bytes_printf(w, "|--------------------|------------------------|----------|------------------------|-----"
@@ -210,6 +211,7 @@ Status table_write_json(const Contest *c, const char *path) {
     Json *out = json_new_object(), *list = json_new_array(), *whole;
     TRY(json_set_i64(out, "version", 2));
     TRY(json_set_text(out, "judge", hash));
+    TRY(json_set_bool(out, "listening", c->hear));
     TRY(json_set_i64(out, "seed", (int64_t)c->seed));
     TRY(json_set_i64(out, "seeds", c->n_seeds));
     for (int32_t r = 0; r < c->n_rows; r++) TRY(json_append(list, row_json(c, r)));

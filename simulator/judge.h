@@ -8,7 +8,7 @@
  * minimum of x. */
 #include "simulator/truth.h"
 
-enum { JUDGE_VERSION = 2, JUDGE_FREE_MS = 40, JUDGE_HASH = 13 };
+enum { JUDGE_VERSION = 3, JUDGE_FREE_MS = 40, JUDGE_HASH = 13 };
 
 typedef enum JudgePart {
     JUDGE_CONTENT, /* flaws kept, against the best bar of the same music */
@@ -18,7 +18,8 @@ typedef enum JudgePart {
                       fit */
     JUDGE_LENGTH,  /* inside the window */
     JUDGE_EDGES,   /* starts and ends where the form does, or else on a section's edge */
-    JUDGE_SOUND,   /* clicks, flams, cut notes, level steps: judge_sound.h; nothing without audio */
+    JUDGE_SOUND,   /* clicks, flams, cut notes, level steps: judge_ear.h; nothing where it was not listened to
+                    */
     JUDGE_PARTS
 } JudgePart;
 extern const char *const judge_names[JUDGE_PARTS];

@@ -15,8 +15,3 @@ float mix_hold(int64_t i, int64_t n);
 
 /* Fades a recording in or out of silence: raised cosine, 0 before frame 0 and 1 from frame n on. */
 float mix_edge(int64_t i, int64_t n);
-
-/* Renders into any sink: what mix_render does with a writer. */
-typedef Status (*MixSink)(void *to, const float *samples, int64_t n_samples);
-Status mix_render_to(const MixPlan *plan, const Edit *edit, AudioReader *reader, MixSink sink, void *to,
-                     void (*progress)(void *context, double share), void *context);

@@ -63,6 +63,11 @@ Status mix_markers(const MixPlan *plan, const Edit *edit, AudioMarkers *markers)
 Status mix_render(const MixPlan *plan, const Edit *edit, AudioReader *reader, AudioWriter *writer,
                   void (*progress)(void *context, double share), void *context);
 
+/* Renders into any sink: what mix_render does with a writer. */
+typedef Status (*MixSink)(void *to, const float *samples, int64_t n_samples);
+Status mix_render_to(const MixPlan *plan, const Edit *edit, AudioReader *reader, MixSink sink, void *to,
+                     void (*progress)(void *context, double share), void *context);
+
 /* The tracks by the mix's plan, as FOLDER/NAME.wav. mix_tracks writes them whole under no name yet, _finish
  * gives them their names: all or none. bits: 0 keeps up to 8 tracks of integers in 24 bits and others in 32
  * (float), so that they add up to the mix within 1e-6. */
