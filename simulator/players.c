@@ -62,7 +62,7 @@ static int64_t moment(Player *p, int32_t slot, double beat, double scatter_s) {
         p->late_s = 0.85 * p->late_s + 0.0022 * p->tune->scatter * exact_normal(&p->r);
         p->loud = 0.9 * p->loud + 0.045 * exact_normal(&p->r);
     }
-    double sloppy = 1 + 7 * (double)flaw_at(p->plan, slot, FLAW_SLOPPY_TIMING);
+    double sloppy = 1 + 11 * (double)flaw_at(p->plan, slot, FLAW_SLOPPY_TIMING);
     double late = (double)p->times->late_s[b] + p->late_s +
                   scatter_s * (double)p->tune->scatter * sloppy * exact_normal(&p->r);
     int64_t sample = (int64_t)(grid(p, beat) + late * p->synth->rate_hz + 0.5);
