@@ -158,6 +158,10 @@ train-presence: $(O)/train/train_presence ## refit what hears whether the band p
 bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere ## what is heard of 60 simulated sessions, and of music from elsewhere
 	@$< -n 60 && $(O)/bench/bench_elsewhere
 
+.PHONY: bench-sessions
+bench-sessions: $(O)/bench/bench_sessions ## what 200 simulated sessions ask of an editor, and how fast they are made
+	@$<
+
 train-hearing: $(O)/train/train_tempo $(O)/train/train_meter ## refit the choice of beat and metre
 	@nice -n 10 $(O)/train/train_tempo -o featurizer/dsp/tempo_weights.inc
 	@nice -n 10 $(O)/train/train_meter -o featurizer/dsp/meter_weights.inc

@@ -19,7 +19,7 @@
 
 /* Eight sessions of 20 s, as gcc and clang make them, with and without optimisation; MP3 is left to its
  * library. It changes only when the music is meant to change. */
-static const char GOLDEN[] = "5cacc0932e38a8e480a82ba398030936b63111aa226cab1e7d44cd424fe84e00";
+static const char GOLDEN[] = "303949475405c40836e31e9d9a68d4673212decb5af12e8dbc4db23e2e742759";
 
 static Hash sound_hash(const Session *s) {
     return hash_bytes(s->samples, (size_t)s->n_samples * 2 * sizeof(float));
