@@ -1,4 +1,5 @@
-/* Batch: workers take the next recording from a common counter; results wait in order until all are in. */
+/* Batch: workers take the next recording from a common counter. Demonstrations are written as soon as all
+ * that come before them in the list are in, so a run that is killed has lost none but the last few. */
 #include "featurizer/batch.h"
 
 #include <pthread.h>
@@ -17,18 +18,19 @@ enum { MAX_WORKERS = 256 };
 
 typedef struct Outcome {
     StoreRow row;
-    bool done, known, aligned;
+    bool over, done, known, aligned;
     Edit edit;
 } Outcome;
 
 typedef struct Batch {
     Ingest ingest;
-    const DemoFile *demos; /* only read while workers run */
     const Recording *recordings;
     Outcome *outcomes;
     int n;
-    pthread_mutex_t lock; /* of what follows and of stderr */
-    int next, n_done;
+    pthread_mutex_t lock;        /* of what follows and of stderr */
+    int next, n_done, n_written; /* n_written: outcomes whose demonstration is in the file, in order */
+    DemoFile *demos;
+    Status written;
     BatchCounts counts;
     Progress progress;
 } Batch;
@@ -41,7 +43,11 @@ static void complain(Batch *b, const char *text) {
 static void align_pair(Batch *b, const Recording *r, Outcome *o) {
     char raw[PATH_BYTES], edit[PATH_BYTES];
     AlignReport report;
-    if (!r->edit[0] || demo_file_has(b->demos, &o->row.song)) return;
+    if (!r->edit[0]) return;
+    pthread_mutex_lock(&b->lock);
+    bool has = demo_file_has(b->demos, &o->row.song);
+    pthread_mutex_unlock(&b->lock);
+    if (has) return;
     Status st = path_join(raw, b->ingest.root, r->file);
     if (st == BS_OK) st = path_join(edit, b->ingest.root, r->edit);
     if (st == BS_OK) st = align_files(raw, edit, &o->edit, &report);
@@ -51,6 +57,18 @@ static void align_pair(Batch *b, const Recording *r, Outcome *o) {
     b->counts.n_refused_pairs++;
     complain(b, error_text());
     pthread_mutex_unlock(&b->lock);
+}
+
+/* Under the lock. */
+static void write_demos(Batch *b) {
+    for (; b->n_written < b->n && b->outcomes[b->n_written].over && b->written == BS_OK; b->n_written++) {
+        Outcome *o = &b->outcomes[b->n_written];
+        if (!o->aligned || demo_file_has(b->demos, &o->row.song)) continue;
+        b->written = demo_file_append(b->demos, &o->row.song, b->recordings[b->n_written].name, &o->edit);
+        b->counts.n_demos += b->written == BS_OK;
+        edit_drop(&o->edit);
+        if (b->written != BS_OK) complain(b, error_text());
+    }
 }
 
 static void *work(void *context) {
@@ -69,6 +87,8 @@ static void *work(void *context) {
         b->counts.n_failed += st != BS_OK;
         b->counts.n_known += o->done && o->known;
         b->counts.n_heard += o->done && !o->known;
+        o->over = true;
+        write_demos(b);
         progress_at(&b->progress, ++b->n_done, b->recordings[i].name);
         pthread_mutex_unlock(&b->lock);
     }
@@ -105,8 +125,11 @@ Status batch_run(const BatchOptions *options, BatchCounts *counts) {
     TRY(demo_file_open(&demos, path));
     b.outcomes = calloc(n_recordings, sizeof *b.outcomes);
     if (!b.outcomes) TRY(fail(BS_NOMEM, "%s: no memory for %zu recordings", options->data, n_recordings));
-    b.ingest =
-        (Ingest){.store = store, .root = options->data, .force = options->force, .ask_samples = n_rows > 0};
+    b.ingest = (Ingest){.store = store,
+                        .root = options->data,
+                        .force = options->force,
+                        .ask_samples = n_rows > 0,
+                        .max_bytes = options->max_bytes};
     b.demos = demos;
     b.recordings = recordings;
     b.n = (int)n_recordings;
@@ -114,17 +137,12 @@ Status batch_run(const BatchOptions *options, BatchCounts *counts) {
 
     progress_start(&b.progress, "featurize", b.n);
     run_workers(&b, options->n_workers > 0 ? options->n_workers : (int)sysconf(_SC_NPROCESSORS_ONLN));
-    for (int i = 0; i < b.n; i++) {
-        const Outcome *o = &b.outcomes[i];
-        if (!o->aligned || demo_file_has(demos, &o->row.song)) continue;
-        TRY(demo_file_append(demos, &o->row.song, recordings[i].name, &o->edit));
-        b.counts.n_demos++;
-    }
     char note[128];
     snprintf(note, sizeof note, "%d heard, %d known, %d failed, %d new demonstrations", b.counts.n_heard,
              b.counts.n_known, b.counts.n_failed, b.counts.n_demos);
     progress_end(&b.progress, note);
     *counts = b.counts;
+    if (b.written != BS_OK) st = fail(b.written, "%s: cannot be written; what was heard is kept", path);
 out:
     for (size_t i = 0; b.outcomes && i < n_recordings; i++) edit_drop(&b.outcomes[i].edit);
     free(b.outcomes);

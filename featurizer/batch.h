@@ -1,12 +1,15 @@
 #pragma once
 /* Batch: every recording of a dataset into its store, by several workers, and every person's edit beside a
  * recording into demos.jsonl. What is written does not depend on the number of workers. */
+#include <stdint.h>
+
 #include "common/core/status.h"
 
 typedef struct BatchOptions {
     const char *data;
     int n_workers; /* 0: one a core */
     bool force;
+    int64_t max_bytes; /* of Songs kept; 0: no limit */
 } BatchOptions;
 
 typedef struct BatchCounts {

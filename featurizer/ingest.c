@@ -7,12 +7,73 @@
 #include <sys/stat.h>
 
 #include "common/audio/audio.h"
+#include "common/host/log.h"
 
-/* A row whose blob is there. */
+/* "v2 jam.wav": another featurizer hears it differently, so its files are not known to this one. */
+static void known_name(const char *file, char out[PATH_BYTES + 32]) {
+    snprintf(out, PATH_BYTES + 32, "v%d %s", FEATURIZER_VERSION, file);
+}
+
+static Status stat_file(const Ingest *g, const char *file, char path[PATH_BYTES], int64_t *n_bytes,
+                        int64_t *mtime_ns) {
+    struct stat s;
+    *n_bytes = *mtime_ns = 0;
+    Status st = path_join(path, g->root, file);
+    if (st != BS_OK) return st;
+    if (stat(path, &s) != 0) return fail(BS_NOT_FOUND, "%s: no such file", path);
+    *n_bytes = s.st_size;
+    *mtime_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
+    return BS_OK;
+}
+
+/* A row whose blob is there and whole, or was evicted. A damaged one is moved away here, and heard again. */
 static Status find(const Ingest *g, const Hash *key, StoreRow *row) {
+    FileMap map;
     Status st = store_find(g->store, key, row);
-    if (st == BS_OK && !cache_has(store_blobs(g->store), &row->song))
-        st = fail(BS_NOT_FOUND, "%s: its blob is gone", row->name);
+    if (st != BS_OK || row->evicted) return st;
+    st = cache_map(store_blobs(g->store), &row->song, &map);
+    if (st == BS_OK) file_unmap(&map);
+    return st == BS_CORRUPT ? fail(BS_NOT_FOUND, "%s: its blob is damaged", row->name) : st;
+}
+
+/* A file of this dataset that holds the recording unchanged. */
+static bool find_file(const Ingest *g, const Hash *key, char file[PATH_BYTES]) {
+    char known_as[PATH_BYTES], path[PATH_BYTES], prefix[16];
+    int64_t n_bytes, mtime_ns, n_bytes_now, mtime_ns_now;
+    size_t n_prefix = (size_t)snprintf(prefix, sizeof prefix, "v%d ", FEATURIZER_VERSION);
+    for (int i = 0; store_file_of(g->store, key, i, known_as, &n_bytes, &mtime_ns) == BS_OK; i++) {
+        if (strncmp(known_as, prefix, n_prefix) != 0) continue;
+        snprintf(file, PATH_BYTES, "%s", known_as + n_prefix);
+        if (stat_file(g, file, path, &n_bytes_now, &mtime_ns_now) == BS_OK && n_bytes == n_bytes_now &&
+            mtime_ns == mtime_ns_now)
+            return true;
+    }
+    return false;
+}
+
+typedef struct Keep {
+    const Ingest *ingest;
+    const Hash *song; /* just made, and about to be asked for: it stays, however small the limit */
+} Keep;
+
+static bool can_be_made_again(void *context, const StoreRow *row) {
+    const Keep *k = context;
+    char file[PATH_BYTES];
+    return row->version == FEATURIZER_VERSION && !hash_equal(&row->song, k->song) &&
+           find_file(k->ingest, &row->key, file);
+}
+
+static Status make_room(const Ingest *g, const Hash *song) {
+    StoreRoom room;
+    Keep keep = {g, song};
+    if (!g->max_bytes) return BS_OK;
+    Status st = store_make_room(g->store, g->max_bytes, can_be_made_again, &keep, &room);
+    if (st == BS_OK && room.n_evicted)
+        log_info("evicted", "songs=%d bytes_left=%lld", room.n_evicted, (long long)room.n_bytes);
+    if (st == BS_OK && room.n_bytes > g->max_bytes)
+        log_warn("over-the-limit",
+                 "bytes=%lld limit=%lld reason=\"the rest is new, named by runs or has no file\"",
+                 (long long)room.n_bytes, (long long)g->max_bytes);
     return st;
 }
 
@@ -34,17 +95,12 @@ static Status hear_file(const Ingest *g, const char *path, const char *file, Fea
     Status st = BS_OK;
     Song *song = NULL;
     ByteWriter w;
-    Hash pcm[SONG_MAX_SOURCES];
+    Hash hash;
     bytes_init(&w, SONG_MAX_BYTES);
     TRY(featurize_files(&path, &file, 1, NULL, progress, context, &song));
     TRY(song_pack(song, &w));
-    *row = (StoreRow){.duration_s = (double)song->n_samples / song->sample_rate_hz,
-                      .n_units = song->n_units,
-                      .n_takes = song->n_takes};
-    TRY(cache_put(store_blobs(g->store), w.bytes, w.n_bytes, &row->song));
-    for (int32_t i = 0; i < song->n_sources; i++) pcm[i] = song->sources[i].pcm;
-    row->key = store_key(song->featurizer_version, pcm, (size_t)song->n_sources);
-    store_session_name(file, row->name);
+    TRY(cache_put(store_blobs(g->store), w.bytes, w.n_bytes, &hash));
+    store_row_of(song, (int64_t)w.n_bytes, row);
     TRY(store_add(g->store, row));
 out:
     bytes_drop(&w);
@@ -55,16 +111,13 @@ out:
 Status ingest_file(const Ingest *g, const char *file, FeaturizeProgress progress, void *context,
                    StoreRow *row, bool *known) {
     char path[PATH_BYTES], known_as[PATH_BYTES + 32];
-    struct stat s;
+    int64_t n_bytes, mtime_ns;
     Hash key;
     Status st = BS_OK;
     bool was_known = true;
-    TRY(path_join(path, g->root, file));
-    if (stat(path, &s) != 0) TRY(fail(BS_NOT_FOUND, "%s: no such file", path));
-    int64_t mtime_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
-    /* Another featurizer hears it differently: its files are not known to this one. */
-    snprintf(known_as, sizeof known_as, "v%d %s", FEATURIZER_VERSION, file);
-    if (!g->force && store_file_key(g->store, known_as, s.st_size, mtime_ns, &key) == BS_OK &&
+    TRY(stat_file(g, file, path, &n_bytes, &mtime_ns));
+    known_name(file, known_as);
+    if (!g->force && store_file_key(g->store, known_as, n_bytes, mtime_ns, &key) == BS_OK &&
         find(g, &key, row) == BS_OK)
         goto out;
     st = g->force || !g->ask_samples ? BS_NOT_FOUND : find_by_samples(g, path, row);
@@ -73,8 +126,30 @@ Status ingest_file(const Ingest *g, const char *file, FeaturizeProgress progress
         TRY(hear_file(g, path, file, progress, context, row));
     }
     TRY(st);
-    TRY(store_file_put(g->store, known_as, s.st_size, mtime_ns, &row->key));
+    TRY(store_file_put(g->store, known_as, n_bytes, mtime_ns, &row->key));
+    TRY(make_room(g, &row->song));
 out:
     if (known) *known = was_known;
+    return st;
+}
+
+Status ingest_restore(const Ingest *g, const Hash *song) {
+    Status st = BS_OK;
+    StoreRow row, heard;
+    FileMap map;
+    char file[PATH_BYTES], path[PATH_BYTES];
+    if (cache_map(store_blobs(g->store), song, &map) == BS_OK) { /* somebody was faster */
+        file_unmap(&map);
+        return BS_OK;
+    }
+    TRY(store_find_song(g->store, song, &row));
+    if (!find_file(g, &row.key, file))
+        TRY(fail(BS_NOT_FOUND, "%s: its Song is gone, and so is its recording", row.name));
+    TRY(path_join(path, g->root, file));
+    TRY(hear_file(g, path, file, NULL, NULL, &heard));
+    TRY(make_room(g, &heard.song));
+    if (!hash_equal(&heard.song, song))
+        st = fail(BS_NOT_FOUND, "%s: what is heard now is another Song", row.name);
+out:
     return st;
 }

@@ -67,7 +67,10 @@ static Status verb_featurize(int argc, char **argv) {
     Status st = config_parse(&featurize_table, &s, argc, argv, data, 1, &n, &help);
     if (st != BS_OK || help) return st;
     if (n == 0) return fail(BS_INVALID, "which folder? usage: %s", featurize_table.usage);
-    st = batch_run(&(BatchOptions){.data = data[0], .n_workers = (int)s.workers, .force = s.force}, &counts);
+    st = batch_run(
+        &(BatchOptions){
+            .data = data[0], .n_workers = (int)s.workers, .force = s.force, .max_bytes = s.store_mb << 20},
+        &counts);
     if (st == BS_OK && counts.n_failed)
         st = fail(BS_CORRUPT, "%d of %d recordings could not be heard; the others are kept", counts.n_failed,
                   counts.n_recordings);
@@ -98,6 +101,7 @@ static Status verb_serve(int argc, char **argv) {
     o.data = data[0];
     o.metrics_bind = s.metrics_bind;
     o.metrics_port = (int)s.metrics_port;
+    o.max_bytes = s.store_mb << 20;
     sigemptyset(&ends); /* blocked before the first thread, so that only sigwait sees them */
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);

@@ -17,6 +17,7 @@ struct Service {
     BlobServer *server;
     MetricsServer *metrics;
     int metrics_port;
+    int64_t max_bytes;
     pthread_mutex_t one_at_a_time; /* a second request for a file finds what the first has made */
 };
 
@@ -38,7 +39,7 @@ static Status on_featurize(void *context, const char *path, void (*progress)(voi
     bool known;
     metric_add(M_REQUESTS, 1);
     if (!is_inside(path)) return fail(BS_INVALID, "%s: give a path inside the featurizer's folder", path);
-    Ingest ingest = {.store = s->store, .root = s->data, .ask_samples = true};
+    Ingest ingest = {.store = s->store, .root = s->data, .ask_samples = true, .max_bytes = s->max_bytes};
     pthread_mutex_lock(&s->one_at_a_time);
     Status st = ingest_file(&ingest, path, progress, token, &row, &known);
     pthread_mutex_unlock(&s->one_at_a_time);
@@ -50,6 +51,20 @@ static Status on_featurize(void *context, const char *path, void (*progress)(voi
     log_info("featurize", "path=%s known=%d units=%d", path, known, row.n_units);
     *song = row.song;
     return BS_OK;
+}
+
+static Status on_restore(void *context, const Hash *song) {
+    Service *s = context;
+    char hex[HASH_HEX];
+    Ingest ingest = {.store = s->store, .root = s->data, .max_bytes = s->max_bytes};
+    metric_add(M_REQUESTS, 1);
+    pthread_mutex_lock(&s->one_at_a_time);
+    Status st = ingest_restore(&ingest, song);
+    pthread_mutex_unlock(&s->one_at_a_time);
+    if (st != BS_OK) return st;
+    hash_hex(song, hex);
+    log_info("restored", "song=%.12s", hex);
+    return st;
 }
 
 static Status on_list(void *context, SongListing **out, size_t *n_out) {
@@ -80,6 +95,7 @@ Status service_open(Service **out, const ServiceOptions *o) {
     if (!s) return fail(BS_NOMEM, "no memory for the service");
     pthread_mutex_init(&s->one_at_a_time, NULL);
     s->metrics_port = o->metrics_port;
+    s->max_bytes = o->max_bytes;
     TRY(path_join(s->data, o->data, ""));
     TRY(path_join(folder, o->data, ".bandsaw"));
     TRY(store_open(&s->store, folder, true));
@@ -89,7 +105,8 @@ Status service_open(Service **out, const ServiceOptions *o) {
     if (o->metrics_port >= 0)
         TRY(metrics_serve(&s->metrics, o->metrics_bind, &s->metrics_port, "featurizer", NULL, NULL));
     if (s->metrics) TRY(metrics_address_write(folder, o->metrics_bind, s->metrics_port));
-    const BlobHandlers handlers = {.context = s, .featurize = on_featurize, .list = on_list};
+    const BlobHandlers handlers = {
+        .context = s, .featurize = on_featurize, .list = on_list, .restore = on_restore};
     TRY(blob_serve(&s->server, s->net, &o->listen, "featurizer", store_blobs(s->store), &handlers));
     *out = s;
     s = NULL;

@@ -1,5 +1,6 @@
 #pragma once
-/* Service: a dataset's Songs on the wire. GET bytes by hash, FEATURIZE a file of it, LIST what is known. */
+/* Service: a dataset's Songs on the wire. GET bytes by hash (heard again when they were
+ * evicted or damaged), FEATURIZE a file of it, LIST what is known. */
 #include "common/net/blob_service.h"
 #include "common/store/store.h"
 
@@ -9,7 +10,8 @@ typedef struct ServiceOptions {
     const char *data;
     ListenOptions listen;
     const char *metrics_bind;
-    int metrics_port; /* 0: first free of 17000-17999; -1: none */
+    int metrics_port;  /* 0: first free of 17000-17999; -1: none */
+    int64_t max_bytes; /* of Songs kept; 0: no limit */
 } ServiceOptions;
 
 /* Takes the store's lock, listens, writes the rendezvous. Threads of its own answer until service_close. */

@@ -75,6 +75,7 @@ static Status open_data(Learner *l) {
     char demos[PATH_BYTES];
     TRY(load_featurizer_path(&l->settings, l->featurizer));
     TRY(load_songs(&l->songs, &l->settings, l->featurizer, l->net, l->cache, l->stop));
+    TRY(load_keep_songs(&l->songs, l->run.folder));
     TRY(load_demos_path(&l->settings, demos));
     if (demos[0]) TRY(demos_load(&l->demos, demos, &l->songs, (uint64_t)l->settings.seed));
     log_info("data", "songs=%d demonstrations=%d episodes=%d unknown=%d bad=%d%s%s", l->songs.n,

@@ -136,3 +136,18 @@ out:
     if (client) blob_client_close(client);
     return st;
 }
+
+Status load_keep_songs(const SongBook *songs, const char *run) {
+    char path[PATH_BYTES], hex[HASH_HEX];
+    ByteWriter w;
+    bytes_init(&w, SONGS_FILE_MAX);
+    for (int32_t i = 0; i < songs->n; i++) {
+        hash_hex(&songs->entries[i].song->hash, hex);
+        bytes_printf(&w, "%s\n", hex);
+    }
+    Status st = path_join(path, run, "songs");
+    if (st == BS_OK && w.bad) st = fail(BS_TOO_BIG, "%s: more songs than fit", path);
+    if (st == BS_OK) st = file_replace(path, w.bytes, w.n_bytes);
+    bytes_drop(&w);
+    return st;
+}

@@ -13,3 +13,5 @@ Status load_demos_path(const Settings *s, char out[PATH_BYTES]);
  * BS_NOT_FOUND when no song is left. */
 Status load_songs(SongBook *songs, const Settings *s, const char *featurizer, Net *net, Cache *cache,
                   const volatile int *stop);
+/* RUN/songs: their hashes, one a line, in the form that --songs reads. The featurizer evicts none of them. */
+Status load_keep_songs(const SongBook *songs, const char *run);

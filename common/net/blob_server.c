@@ -1,7 +1,8 @@
-/* The featurizer's socket: GET out of a Cache on the server thread, FEATURIZE and LIST on two worker threads.
+/* The featurizer's socket: GET out of a Cache on the server thread; FEATURIZE, LIST and a GET whose blob has
+ * to be made again on two worker threads.
  *
- * Requests for one path are one job, with everybody who asked as its audience. Who waits hears the share done
- * at least once a second, so silence means that this server is gone. */
+ * Requests for one path (or blob) are one job, with everybody who asked as its audience. Who waits hears the
+ * share done at least once a second, so silence means that this server is gone. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +28,12 @@ typedef struct Waiter {
     uint64_t peer, request;
 } Waiter;
 
-/* One FEATURIZE or LIST; owned by the server thread, named by its index. */
+/* One FEATURIZE, LIST or GET; owned by the server thread, named by its index. */
 typedef struct ServerJob {
-    bool used, list;
+    bool used;
+    BlobMessageType type;
     char path[WIRE_PATH_BYTES];
+    Hash blob; /* of a GET */
     Waiter waiters[WAITERS_MAX];
     uint32_t n_waiters;
     double share;
@@ -38,8 +41,9 @@ typedef struct ServerJob {
 
 typedef struct Order {
     int job; /* -1: stop */
-    bool list;
+    BlobMessageType type;
     char path[WIRE_PATH_BYTES];
+    Hash blob;
 } Order;
 
 typedef struct News {
@@ -89,7 +93,9 @@ static void *work(void *argument) {
         ProgressToken token = {s, o.job};
         News n = {.job = o.job, .over = true};
         error_clear();
-        if (o.list)
+        if (o.type == BLOB_GET)
+            n.status = s->handlers.restore(s->handlers.context, &o.blob);
+        else if (o.type == BLOB_LIST)
             n.status = s->handlers.list ? s->handlers.list(s->handlers.context, &n.rows, &n.n_rows)
                                         : fail(BS_UNSUPPORTED, "this server has no list");
         else
@@ -119,11 +125,15 @@ static void refuse(BlobServer *s, uint64_t request, const char *why) {
     if (wire_encode_blob(&m, &s->out) == BS_OK) (void)socket_send(s->router, true, s->in.peer, &s->out);
 }
 
+static bool same_job(const ServerJob *j, const BlobMessage *m) {
+    if (!j->used || j->type != m->type || j->type == BLOB_LIST) return false;
+    return j->type == BLOB_GET ? hash_equal(&j->blob, &m->hash) : strcmp(j->path, m->path) == 0;
+}
+
 static void add_job(BlobServer *s, const BlobMessage *m) {
-    bool list = m->type == BLOB_LIST;
     ServerJob *j = NULL;
-    for (int i = 0; i < JOBS_MAX && !list && !j; i++)
-        if (s->jobs[i].used && !s->jobs[i].list && strcmp(s->jobs[i].path, m->path) == 0) j = &s->jobs[i];
+    for (int i = 0; i < JOBS_MAX && !j; i++)
+        if (same_job(&s->jobs[i], m)) j = &s->jobs[i];
     if (j) {
         if (j->n_waiters == WAITERS_MAX) { /* the oldest asked long ago; if it still waits it asks again */
             memmove(j->waiters, j->waiters + 1, (WAITERS_MAX - 1) * sizeof *j->waiters);
@@ -135,12 +145,16 @@ static void add_job(BlobServer *s, const BlobMessage *m) {
     for (int i = 0; i < JOBS_MAX && !j; i++)
         if (!s->jobs[i].used) j = &s->jobs[i];
     if (!j) {
-        refuse(s, m->request, "too many requests at once; try again");
-        return;
+        if (m->type != BLOB_GET) refuse(s, m->request, "too many requests at once; try again");
+        return; /* who sent a GET asks again */
     }
-    *j = (ServerJob){.used = true, .list = list, .n_waiters = 1, .waiters = {{s->in.peer, m->request}}};
+    *j = (ServerJob){.used = true,
+                     .type = m->type,
+                     .blob = m->hash,
+                     .n_waiters = 1,
+                     .waiters = {{s->in.peer, m->request}}};
     memcpy(j->path, m->path, sizeof j->path);
-    Order o = {.job = (int)(j - s->jobs), .list = list};
+    Order o = {.job = (int)(j - s->jobs), .type = m->type, .blob = m->hash};
     memcpy(o.path, m->path, sizeof o.path);
     queue_push(s->orders, &o, 0); /* has room for every job */
 }
@@ -166,22 +180,43 @@ static void tell_rows(BlobServer *s, const ServerJob *j, const News *n) {
     bytes_drop(&w);
 }
 
+/* The first chunk tells everybody how many there are. */
+static void answer_get(BlobServer *s, ServerJob *j, const News *n) {
+    const BlobMessage get = {.type = BLOB_GET, .hash = j->blob, .n_chunks = 1};
+    if (n->status != BS_OK) log_warn("restore", "%s", n->text);
+    for (uint32_t i = 0; i < j->n_waiters; i++)
+        socket_answer_get(s->router, j->waiters[i].peer, s->blobs, &get, &s->out);
+    j->used = false;
+}
+
 static void on_news(BlobServer *s, News *n) {
     ServerJob *j = &s->jobs[n->job];
     BlobMessage m = {
         .type = n->over ? BLOB_DONE : BLOB_PROGRESS, .share = n->share, .status = n->status, .hash = n->song};
+    if (j->type == BLOB_GET) {
+        answer_get(s, j, n);
+        return;
+    }
     if (!n->over) {
         j->share = n->share;
         tell(s, j, &m);
         return;
     }
     memcpy(m.path, n->text, sizeof n->text);
-    if (j->list && n->status == BS_OK)
+    if (j->type == BLOB_LIST && n->status == BS_OK)
         tell_rows(s, j, n);
     else
         tell(s, j, &m);
     free(n->rows);
     j->used = false;
+}
+
+/* Checked when it is first opened: a damaged blob is not here. */
+static bool is_here(BlobServer *s, const Hash *hash) {
+    FileMap map;
+    if (cache_map(s->blobs, hash, &map) != BS_OK) return false;
+    file_unmap(&map);
+    return true;
 }
 
 static void receive(BlobServer *s) {
@@ -194,8 +229,10 @@ static void receive(BlobServer *s) {
             continue;
         }
         WireIn *in = s->in.wire;
-        if (in->blob.type == BLOB_GET) socket_answer_get(s->router, s->in.peer, s->blobs, &in->blob, &s->out);
-        if (in->blob.type == BLOB_FEATURIZE || in->blob.type == BLOB_LIST) add_job(s, &in->blob);
+        bool absent = in->blob.type == BLOB_GET && s->handlers.restore && !is_here(s, &in->blob.hash);
+        if (in->blob.type == BLOB_GET && !absent)
+            socket_answer_get(s->router, s->in.peer, s->blobs, &in->blob, &s->out);
+        if (absent || in->blob.type == BLOB_FEATURIZE || in->blob.type == BLOB_LIST) add_job(s, &in->blob);
         if (in->blob.type == BLOB_NONE && in->message.type == MESSAGE_RESULT)
             result_drop(&in->message.result);
     } while (clock_ms() < until_ms);
@@ -212,7 +249,7 @@ static void *serve(void *argument) {
         if (clock_ms() - told_ms >= NEWS_MS) {
             told_ms = clock_ms();
             for (int i = 0; i < JOBS_MAX; i++)
-                if (s->jobs[i].used)
+                if (s->jobs[i].used && s->jobs[i].type != BLOB_GET)
                     tell(s, &s->jobs[i], &(BlobMessage){.type = BLOB_PROGRESS, .share = s->jobs[i].share});
         }
         socket_wait(s->router, queue_fd(s->news), WAIT_MS);

@@ -20,6 +20,9 @@ typedef struct BlobHandlers {
                         void *token, Hash *song);
     /* LIST: malloc'ed array. */
     Status (*list)(void *context, SongListing **rows, size_t *n_rows);
+    /* GET of a blob that is not in the Cache, may be NULL: puts it there, or fails. Runs on a worker thread;
+     * who asked hears nothing until it is over and asks again. */
+    Status (*restore)(void *context, const Hash *blob);
 } BlobHandlers;
 
 typedef struct BlobServer BlobServer;

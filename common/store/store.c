@@ -3,9 +3,6 @@
  * SQLite 3.40 keeps its word under these rules: one process writes, over one connection, which alone
  * checkpoints; memory mapping is off; never on a network file system. The index holds nothing that the
  * blobs do not: when it is damaged it is moved aside and made again from them. */
-#include "common/store/store.h"
-
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,38 +10,46 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x42534157 /* "BSAW" */, SCHEMA_VERSION = 1 };
+#include "common/store/store_private.h"
 
-typedef enum Statement { FIND, ADD, FILE_FIND, FILE_PUT, LIST, N_STATEMENTS } Statement;
+enum { APPLICATION_ID = 0x42534157 /* "BSAW" */, SCHEMA_VERSION = 2 };
+
+#define COLUMNS  "key, song, recording, name, version, evicted, n_bytes, duration_s, n_units, n_takes"
+#define NEXT_USE "(SELECT coalesce(max(used), 0) + 1 FROM songs)"
 
 static const char *const sql[N_STATEMENTS] = {
-    [FIND] = "SELECT key, song, name, duration_s, n_units, n_takes FROM songs WHERE key = ?1",
-    [ADD] = "INSERT OR REPLACE INTO songs VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [FIND] = "SELECT " COLUMNS " FROM songs WHERE key = ?1",
+    [FIND_SONG] = "SELECT " COLUMNS " FROM songs WHERE song = ?1 LIMIT 1",
+    [USE] = "UPDATE songs SET used = " NEXT_USE " WHERE key = ?1",
+    [ADD] = "INSERT OR REPLACE INTO songs (" COLUMNS ", used)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, " NEXT_USE ")",
     [FILE_FIND] = "SELECT key FROM files WHERE path = ?1 AND n_bytes = ?2 AND mtime_ns = ?3",
-    [FILE_PUT] = "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)",
-    [LIST] = "SELECT key, song, name, duration_s, n_units, n_takes FROM songs ORDER BY name, key",
+    [FILE_OF] = "SELECT path, n_bytes, mtime_ns FROM files WHERE key = ?1 ORDER BY path LIMIT 1 OFFSET ?2",
+    [FILE_PUT] = "INSERT OR REPLACE INTO files (path, n_bytes, mtime_ns, key) VALUES (?1, ?2, ?3, ?4)",
+    [LIST] = "SELECT " COLUMNS " FROM songs AS a WHERE version ="
+             " (SELECT max(version) FROM songs AS b WHERE b.recording = a.recording) ORDER BY name, key",
+    [IN_USE] = "SELECT coalesce(sum(n_bytes), 0) FROM songs WHERE NOT evicted",
+    [BY_USE] = "SELECT " COLUMNS " FROM songs WHERE NOT evicted ORDER BY used",
+    [EVICT] = "UPDATE songs SET evicted = 1 WHERE key = ?1",
 };
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
-    "CREATE TABLE songs (key BLOB PRIMARY KEY, song BLOB NOT NULL, name TEXT NOT NULL, duration_s REAL NOT "
-    "NULL,"
-    " n_units INTEGER NOT NULL, n_takes INTEGER NOT NULL) WITHOUT ROWID;"
+    "DROP TABLE IF EXISTS songs;" /* of an older version: all that is in it is in the blobs */
+    "DROP TABLE IF EXISTS files;"
+    "CREATE TABLE songs (key BLOB PRIMARY KEY, song BLOB NOT NULL, recording BLOB NOT NULL,"
+    " name TEXT NOT NULL, version INTEGER NOT NULL, evicted INTEGER NOT NULL, n_bytes INTEGER NOT NULL,"
+    " duration_s REAL NOT NULL, n_units INTEGER NOT NULL, n_takes INTEGER NOT NULL,"
+    " used INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX songs_by_song ON songs (song);"
+    "CREATE INDEX songs_by_recording ON songs (recording, version);"
+    "CREATE INDEX songs_by_use ON songs (used);"
     "CREATE TABLE files (path TEXT PRIMARY KEY, n_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
     " key BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX files_by_key ON files (key);"
     "PRAGMA application_id = 1112752471;" /* APPLICATION_ID */
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
-
-struct Store {
-    char db_path[PATH_BYTES];
-    Cache *blobs;
-    int lock; /* of the writer, else -1 */
-    bool writer, rebuilt;
-    pthread_mutex_t mutex; /* of what follows */
-    sqlite3 *db;
-    sqlite3_stmt *statements[N_STATEMENTS];
-};
 
 Hash store_key(uint32_t featurizer_version, const Hash *pcm, size_t n_pcm) {
     ByteWriter w;
@@ -68,9 +73,24 @@ void store_session_name(const char *path, char out[SONG_NAME_BYTES]) {
     if (n > 4 && !strcmp(out + n - 4, "_raw")) out[n - 4] = 0;
 }
 
+void store_row_of(const Song *song, int64_t n_bytes, StoreRow *row) {
+    Hash pcm[SONG_MAX_SOURCES];
+    size_t n = (size_t)song->n_sources;
+    for (size_t i = 0; i < n; i++) pcm[i] = song->sources[i].pcm;
+    *row = (StoreRow){.key = store_key(song->featurizer_version, pcm, n),
+                      .song = song->hash,
+                      .recording = store_key(0, pcm, n),
+                      .version = song->featurizer_version,
+                      .n_bytes = n_bytes,
+                      .duration_s = (double)song->n_samples / song->sample_rate_hz,
+                      .n_units = song->n_units,
+                      .n_takes = song->n_takes};
+    store_session_name(n ? song->sources[0].name : "", row->name);
+}
+
 /* ---- opening */
 
-static const char *network_file_system(const char *folder) {
+const char *store_network_name(unsigned long magic) {
     static const struct {
         unsigned long magic;
         const char *name;
@@ -78,33 +98,38 @@ static const char *network_file_system(const char *folder) {
                 {0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"},   {0x5346414f, "AFS"},  {0x6b414653, "AFS"},
                 {0x00c36400, "Ceph"},   {0x19830326, "BeeGFS"}, {0x65735546, "FUSE"}, {0x01161970, "GFS2"},
                 {0x7461636f, "OCFS2"}};
-    struct statfs s;
-    if (statfs(folder, &s) != 0) return NULL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (((unsigned long)s.f_type & 0xffffffff) == rows[i].magic) return rows[i].name;
+        if ((magic & 0xffffffff) == rows[i].magic) return rows[i].name;
     return NULL;
 }
 
-static Status fail_sql(const Store *store, const char *doing) {
+static const char *network_file_system(const char *folder) {
+    struct statfs s;
+    return statfs(folder, &s) == 0 ? store_network_name((unsigned long)s.f_type) : NULL;
+}
+
+Status store_fail_sql(const Store *store, const char *doing) {
     int code = store->db ? sqlite3_errcode(store->db) : SQLITE_NOMEM;
     Status st = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? BS_CORRUPT
                 : code == SQLITE_BUSY || code == SQLITE_LOCKED  ? BS_AGAIN
                 : code == SQLITE_CANTOPEN                       ? BS_NOT_FOUND
                 : code == SQLITE_NOMEM                          ? BS_NOMEM
                                                                 : BS_IO;
-    return fail(st, "%s: %s: %s", store->db_path, doing,
-                store->db ? sqlite3_errmsg(store->db) : "out of memory");
+    const char *hint = code == SQLITE_IOERR || code == SQLITE_FULL ? "; is the disk full?" : "";
+    return fail(st, "%s: %s: %s%s", store->db_path, doing,
+                store->db ? sqlite3_errmsg(store->db) : "out of memory", hint);
 }
 
 static Status run(const Store *store, const char *text) {
-    return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK ? BS_OK : fail_sql(store, "open");
+    return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK ? BS_OK
+                                                                        : store_fail_sql(store, "open");
 }
 
 static Status read_pragma(const Store *store, const char *text, int64_t *out) {
     sqlite3_stmt *s = NULL;
     Status st = BS_OK;
     if (sqlite3_prepare_v2(store->db, text, -1, &s, NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW)
-        st = fail_sql(store, "open");
+        st = store_fail_sql(store, "open");
     else
         *out = sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
@@ -117,7 +142,7 @@ static Status check_whole(const Store *store) {
     Status st = BS_OK;
     if (sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK ||
         sqlite3_step(s) != SQLITE_ROW)
-        st = fail_sql(store, "check");
+        st = store_fail_sql(store, "check");
     else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok"))
         st = fail(BS_CORRUPT, "%s: check: %s", store->db_path, sqlite3_column_text(s, 0));
     sqlite3_finalize(s);
@@ -136,7 +161,7 @@ static Status open_db(Store *store) {
     int64_t version = 0, id = 0, n_tables = 0;
     int flags = store->writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     if (sqlite3_open_v2(store->db_path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        TRY(fail_sql(store, "open"));
+        TRY(store_fail_sql(store, "open"));
     sqlite3_busy_timeout(store->db, 5000);
     TRY(run(store, "PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384;"));
     if (store->writer)
@@ -150,16 +175,18 @@ static Status open_db(Store *store) {
     if (version > SCHEMA_VERSION)
         TRY(fail(BS_VERSION, "%s: has version %lld, this program reads up to %d", store->db_path,
                  (long long)version, SCHEMA_VERSION));
-    if (n_tables == 0 && store->writer) {
-        TRY(run(store, schema));
-    } else if (version != SCHEMA_VERSION || id != APPLICATION_ID) {
+    if (n_tables > 0 && (version < 1 || id != APPLICATION_ID))
         TRY(fail(BS_CORRUPT, "%s: is no index of this program", store->db_path));
-    }
+    if (version < SCHEMA_VERSION && !store->writer)
+        TRY(fail(BS_VERSION, "%s: has version %lld, made by an older program; run bandsaw featurize once",
+                 store->db_path, (long long)version));
     if (store->writer) TRY(check_whole(store));
+    store->empty = version < SCHEMA_VERSION;
+    if (store->empty) TRY(run(store, schema));
     for (int i = 0; i < N_STATEMENTS; i++)
         if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
                                NULL) != SQLITE_OK)
-            TRY(fail_sql(store, "prepare"));
+            TRY(store_fail_sql(store, "prepare"));
 out:
     if (st != BS_OK) close_db(store);
     return st;
@@ -186,6 +213,7 @@ Status store_open(Store **out, const char *folder, bool writer) {
     store->lock = -1;
     store->writer = writer;
     pthread_mutex_init(&store->mutex, NULL);
+    TRY(path_join(store->folder, folder, ""));
     TRY(path_join(store->db_path, folder, "store.db"));
     if (!writer && !file_exists(store->db_path))
         TRY(fail(BS_NOT_FOUND, "%s: there is no index yet", store->db_path));
@@ -204,15 +232,15 @@ Status store_open(Store **out, const char *folder, bool writer) {
         if (st == BS_AGAIN) TRY(fail(BS_AGAIN, "%s: another featurizer works on it", folder));
         TRY(st);
     }
-    bool is_new = !file_exists(store->db_path);
+    if (writer) TRY(store_sweep(store));
     st = open_db(store);
     if (st == BS_CORRUPT && writer) {
         TRY(move_aside(store));
         TRY(open_db(store));
-        is_new = store->rebuilt = true;
+        store->rebuilt = true;
     }
     TRY(st);
-    if (is_new) TRY(store_rebuild(store));
+    if (store->empty) TRY(store_rebuild(store));
     *out = store;
     store = NULL;
 out:
@@ -245,24 +273,27 @@ static bool column_hash(sqlite3_stmt *s, int at, Hash *out) {
     return true;
 }
 
-static Status read_row(const Store *store, sqlite3_stmt *s, StoreRow *row) {
+Status store_read_row(const Store *store, sqlite3_stmt *s, StoreRow *row) {
     memset(row, 0, sizeof *row);
-    const unsigned char *name = sqlite3_column_text(s, 2);
-    if (!column_hash(s, 0, &row->key) || !column_hash(s, 1, &row->song) || !name)
+    const unsigned char *name = sqlite3_column_text(s, 3);
+    if (!column_hash(s, 0, &row->key) || !column_hash(s, 1, &row->song) ||
+        !column_hash(s, 2, &row->recording) || !name)
         return fail(BS_CORRUPT, "%s: a row is damaged", store->db_path);
     snprintf(row->name, sizeof row->name, "%s", (const char *)name);
-    row->duration_s = sqlite3_column_double(s, 3);
-    row->n_units = sqlite3_column_int(s, 4);
-    row->n_takes = sqlite3_column_int(s, 5);
+    row->version = (uint32_t)sqlite3_column_int64(s, 4);
+    row->evicted = sqlite3_column_int(s, 5) != 0;
+    row->n_bytes = sqlite3_column_int64(s, 6);
+    row->duration_s = sqlite3_column_double(s, 7);
+    row->n_units = sqlite3_column_int(s, 8);
+    row->n_takes = sqlite3_column_int(s, 9);
     return BS_OK;
 }
 
-/* The statement for one use, under the lock; done_with gives both back. */
-static sqlite3_stmt *use(Store *store, Statement which) {
+sqlite3_stmt *store_use(Store *store, StoreStatement which) {
     pthread_mutex_lock(&store->mutex);
     return store->statements[which];
 }
-static void done_with(Store *store, sqlite3_stmt *s) {
+void store_done_with(Store *store, sqlite3_stmt *s) {
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
     pthread_mutex_unlock(&store->mutex);
@@ -270,51 +301,88 @@ static void done_with(Store *store, sqlite3_stmt *s) {
 
 /* A statement that returns no row. */
 static Status finish(Store *store, sqlite3_stmt *s, const char *doing) {
-    Status st = sqlite3_step(s) == SQLITE_DONE ? BS_OK : fail_sql(store, doing);
-    done_with(store, s);
+    Status st = sqlite3_step(s) == SQLITE_DONE ? BS_OK : store_fail_sql(store, doing);
+    store_done_with(store, s);
     return st;
 }
 
-Status store_find(Store *store, const Hash *key, StoreRow *row) {
-    sqlite3_stmt *s = use(store, FIND);
-    bind_hash(s, 1, key);
+static Status find_row(Store *store, StoreStatement which, const Hash *hash, StoreRow *row) {
+    sqlite3_stmt *s = store_use(store, which);
+    bind_hash(s, 1, hash);
     int rc = sqlite3_step(s);
-    Status st = rc == SQLITE_ROW    ? read_row(store, s, row)
+    Status st = rc == SQLITE_ROW    ? store_read_row(store, s, row)
                 : rc == SQLITE_DONE ? fail(BS_NOT_FOUND, "%s: no such recording", store->db_path)
-                                    : fail_sql(store, "find");
-    done_with(store, s);
+                                    : store_fail_sql(store, "find");
+    store_done_with(store, s);
     return st;
+}
+
+Status store_change_row(Store *store, StoreStatement which, const Hash *key) {
+    sqlite3_stmt *s = store_use(store, which);
+    bind_hash(s, 1, key);
+    return finish(store, s, "update");
+}
+
+Status store_find(Store *store, const Hash *key, StoreRow *row) {
+    Status st = find_row(store, FIND, key, row);
+    if (st == BS_OK && store->writer) st = store_change_row(store, USE, key);
+    return st;
+}
+
+Status store_find_song(Store *store, const Hash *song, StoreRow *row) {
+    return find_row(store, FIND_SONG, song, row);
 }
 
 Status store_add(Store *store, const StoreRow *row) {
     if (!cache_has(store->blobs, &row->song))
         return fail(BS_NOT_FOUND, "%s: its blob is not in %s", row->name, cache_folder(store->blobs));
-    sqlite3_stmt *s = use(store, ADD);
+    sqlite3_stmt *s = store_use(store, ADD);
     bind_hash(s, 1, &row->key);
     bind_hash(s, 2, &row->song);
-    sqlite3_bind_text(s, 3, row->name, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_double(s, 4, row->duration_s);
-    sqlite3_bind_int(s, 5, row->n_units);
-    sqlite3_bind_int(s, 6, row->n_takes);
+    bind_hash(s, 3, &row->recording);
+    sqlite3_bind_text(s, 4, row->name, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_int64(s, 5, row->version);
+    sqlite3_bind_int(s, 6, 0);
+    sqlite3_bind_int64(s, 7, row->n_bytes);
+    sqlite3_bind_double(s, 8, row->duration_s);
+    sqlite3_bind_int(s, 9, row->n_units);
+    sqlite3_bind_int(s, 10, row->n_takes);
     return finish(store, s, "add");
 }
 
+Status store_file_of(Store *store, const Hash *key, int n, char path[PATH_BYTES], int64_t *n_bytes,
+                     int64_t *mtime_ns) {
+    sqlite3_stmt *s = store_use(store, FILE_OF);
+    bind_hash(s, 1, key);
+    sqlite3_bind_int(s, 2, n);
+    int rc = sqlite3_step(s);
+    const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    Status st = rc == SQLITE_DONE  ? fail(BS_NOT_FOUND, "%s: no file is known for it", store->db_path)
+                : rc != SQLITE_ROW ? store_fail_sql(store, "find")
+                : !text            ? fail(BS_CORRUPT, "%s: a row is damaged", store->db_path)
+                                   : path_join(path, text, "");
+    *n_bytes = st == BS_OK ? sqlite3_column_int64(s, 1) : 0;
+    *mtime_ns = st == BS_OK ? sqlite3_column_int64(s, 2) : 0;
+    store_done_with(store, s);
+    return st;
+}
+
 Status store_file_key(Store *store, const char *path, int64_t n_bytes, int64_t mtime_ns, Hash *key) {
-    sqlite3_stmt *s = use(store, FILE_FIND);
+    sqlite3_stmt *s = store_use(store, FILE_FIND);
     sqlite3_bind_text(s, 1, path, -1, SQLITE_TRANSIENT);
     sqlite3_bind_int64(s, 2, n_bytes);
     sqlite3_bind_int64(s, 3, mtime_ns);
     int rc = sqlite3_step(s);
     Status st = rc == SQLITE_DONE         ? fail(BS_NOT_FOUND, "%s: is not known yet", path)
-                : rc != SQLITE_ROW        ? fail_sql(store, "find")
+                : rc != SQLITE_ROW        ? store_fail_sql(store, "find")
                 : !column_hash(s, 0, key) ? fail(BS_CORRUPT, "%s: a row is damaged", store->db_path)
                                           : BS_OK;
-    done_with(store, s);
+    store_done_with(store, s);
     return st;
 }
 
 Status store_file_put(Store *store, const char *path, int64_t n_bytes, int64_t mtime_ns, const Hash *key) {
-    sqlite3_stmt *s = use(store, FILE_PUT);
+    sqlite3_stmt *s = store_use(store, FILE_PUT);
     sqlite3_bind_text(s, 1, path, -1, SQLITE_TRANSIENT);
     sqlite3_bind_int64(s, 2, n_bytes);
     sqlite3_bind_int64(s, 3, mtime_ns);
@@ -322,73 +390,32 @@ Status store_file_put(Store *store, const char *path, int64_t n_bytes, int64_t m
     return finish(store, s, "add");
 }
 
-Status store_list(Store *store, StoreRow **rows, size_t *n_rows) {
+Status store_read_rows(Store *store, StoreStatement which, StoreRow **rows, size_t *n_rows) {
     *rows = NULL;
     *n_rows = 0;
     Status st = BS_OK;
     StoreRow *list = NULL;
     size_t n = 0, capacity = 0;
     int rc;
-    sqlite3_stmt *s = use(store, LIST);
+    sqlite3_stmt *s = store_use(store, which);
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
         if (n == capacity) {
             StoreRow *more = realloc(list, (capacity = 2 * capacity + 64) * sizeof *list);
             if (!more) TRY(fail(BS_NOMEM, "%s: no memory to list it", store->db_path));
             list = more;
         }
-        TRY(read_row(store, s, &list[n++]));
+        TRY(store_read_row(store, s, &list[n++]));
     }
-    if (rc != SQLITE_DONE) TRY(fail_sql(store, "list"));
+    if (rc != SQLITE_DONE) TRY(store_fail_sql(store, "list"));
     *rows = list;
     *n_rows = n;
     list = NULL;
 out:
-    done_with(store, s);
+    store_done_with(store, s);
     free(list);
     return st;
 }
 
-/* ---- rebuilding */
-
-/* Other blobs than Songs lie in the folder too: what does not unpack is left alone. */
-static Status add_blob(Store *store, const Hash *hash) {
-    FileMap map;
-    Song *song = NULL;
-    StoreRow row = {.song = *hash};
-    Hash pcm[SONG_MAX_SOURCES];
-    if (cache_map(store->blobs, hash, &map) != BS_OK) return BS_OK;
-    Status st = song_unpack(&song, map.bytes, map.n_bytes);
-    file_unmap(&map);
-    if (st != BS_OK) return st == BS_NOMEM ? st : BS_OK;
-    for (int32_t i = 0; i < song->n_sources; i++) pcm[i] = song->sources[i].pcm;
-    row.key = store_key(song->featurizer_version, pcm, (size_t)song->n_sources);
-    store_session_name(song->n_sources ? song->sources[0].name : "", row.name);
-    row.duration_s = (double)song->n_samples / song->sample_rate_hz;
-    row.n_units = song->n_units;
-    row.n_takes = song->n_takes;
-    song_free(song);
-    return store_add(store, &row);
-}
-
-Status store_rebuild(Store *store) {
-    char **folders = NULL, **names = NULL, path[PATH_BYTES];
-    size_t n_folders, n_names;
-    Status st = BS_OK;
-    TRY(run(store, "DELETE FROM songs; DELETE FROM files;"));
-    TRY(dir_list(cache_folder(store->blobs), &folders, &n_folders));
-    for (size_t i = 0; i < n_folders; i++) {
-        if (strlen(folders[i]) != 2) continue;
-        TRY(path_join(path, cache_folder(store->blobs), folders[i]));
-        if (dir_list(path, &names, &n_names) != BS_OK) continue;
-        for (size_t j = 0; j < n_names; j++) {
-            Hash hash;
-            if (hash_parse(&hash, names[j])) TRY(add_blob(store, &hash));
-        }
-        free(names);
-        names = NULL;
-    }
-out:
-    free(names);
-    free(folders);
-    return st;
+Status store_list(Store *store, StoreRow **rows, size_t *n_rows) {
+    return store_read_rows(store, LIST, rows, n_rows);
 }

@@ -268,6 +268,96 @@ static void serves_listings_songs_and_new_recordings(void **state) {
     net_close(net);
 }
 
+/* Every blob of the store is flipped in its middle. */
+static void damage(const Hash *song) {
+    Cache *blobs;
+    char path[PATH_BYTES];
+    void *bytes;
+    size_t n;
+    assert_int_equal(cache_open(&blobs, at(".bandsaw/blobs")), BS_OK);
+    assert_int_equal(cache_path(blobs, song, path), BS_OK);
+    assert_int_equal(file_read(path, 1 << 24, &bytes, &n), BS_OK);
+    ((char *)bytes)[n / 2] ^= 1;
+    assert_int_equal(file_replace(path, bytes, n), BS_OK);
+    free(bytes);
+    cache_close(blobs);
+}
+
+static void hears_a_damaged_blob_again_and_keeps_it_aside(void **state) {
+    (void)state;
+    Held h;
+    BatchCounts counts;
+    char aside[PATH_BYTES];
+    const BatchOptions options = {.data = folder, .n_workers = 1};
+    Synth s = play(12);
+    save("a_raw.wav", &s, 0, s.n);
+    save("a_edit.wav", &s, 100000, 300000);
+    free(s.samples);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    h = held();
+    damage(&h.rows[0].song);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_heard, 1);
+    Store *store;
+    FileMap map;
+    assert_int_equal(store_open(&store, at(".bandsaw"), true), BS_OK);
+    assert_int_equal(cache_map(store_blobs(store), &h.rows[0].song, &map), BS_OK); /* the same Song */
+    file_unmap(&map);
+    assert_int_equal(cache_path(store_blobs(store), &h.rows[0].song, aside), BS_OK);
+    strcat(aside, ".corrupt");
+    assert_true(file_exists(aside));
+    store_close(store);
+    held_drop(&h);
+}
+
+static void a_song_past_the_limit_is_heard_again_when_asked_for(void **state) {
+    (void)state;
+    Held h;
+    BatchCounts counts;
+    ServiceOptions o = {.data = folder, .metrics_bind = "127.0.0.1", .metrics_port = -1, .max_bytes = 1};
+    ReachOptions reach = {0};
+    Service *service;
+    Net *net;
+    BlobClient *client;
+    Cache *cache;
+    FileMap map;
+    for (uint64_t i = 0; i < 2; i++) {
+        Synth s = play(20 + i);
+        save(i ? "b_raw.wav" : "a_raw.wav", &s, 0, s.n);
+        if (!i) save("a_edit.wav", &s, 100000, 300000);
+        free(s.samples);
+    }
+    assert_int_equal(batch_run(&(BatchOptions){.data = folder, .n_workers = 1, .max_bytes = 1}, &counts),
+                     BS_OK);
+    assert_int_equal(counts.n_heard, 2);
+    assert_int_equal(batch_run(&(BatchOptions){.data = folder, .n_workers = 1, .max_bytes = 1}, &counts),
+                     BS_OK);
+    assert_int_equal(counts.n_known, 2); /* what was evicted is known */
+    h = held();
+    assert_true(h.rows[0].evicted && !h.rows[1].evicted); /* the newest stays */
+
+    path_join(o.listen.rendezvous, folder, "rendezvous");
+    path_join(reach.rendezvous, folder, "rendezvous");
+    assert_int_equal(service_open(&service, &o), BS_OK);
+    assert_int_equal(net_open(&net), BS_OK);
+    assert_int_equal(blob_client_open(&client, net, &reach), BS_OK);
+    assert_int_equal(cache_open(&cache, at("elsewhere")), BS_OK);
+    for (int i = 0; i < 2; i++) { /* each makes room for itself by the other's leaving */
+        assert_int_equal(blob_fetch(client, &h.rows[i].song, cache, 60000), BS_OK);
+        assert_int_equal(cache_map(cache, &h.rows[i].song, &map), BS_OK);
+        file_unmap(&map);
+    }
+    assert_int_equal(dir_remove(at("elsewhere")), BS_OK);
+    assert_int_equal(unlink(at("a_raw.wav")), 0);
+    assert_int_equal(blob_fetch(client, &h.rows[0].song, cache, 20000), BS_NOT_FOUND);
+    assert_int_equal(blob_fetch(client, &h.rows[1].song, cache, 20000), BS_OK);
+    blob_client_close(client);
+    service_close(service);
+    cache_close(cache);
+    net_close(net);
+    held_drop(&h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(makes_recordings_of_names, make_folder, remove_folder),
@@ -275,6 +365,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(hears_a_folder_the_same_with_one_worker_and_with_three, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(hears_nothing_twice_and_keeps_going_past_bad_files, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(hears_a_damaged_blob_again_and_keeps_it_aside, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_song_past_the_limit_is_heard_again_when_asked_for, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(describes_beats_and_takes_as_text, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(serves_listings_songs_and_new_recordings, make_folder, remove_folder),
