@@ -89,11 +89,13 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
         t -= low + i;
         i = pointer;
     }
-    /* the grid goes on, heard or not, as far as the band plays */
+    /* the grid goes on as far as the band plays, at the front heard or not */
     int32_t length = period_of(found, m, (int32_t)(period + 0.5));
     int32_t before = (found[m - 1] + length / 4) / length, after = (n - found[0] - length / 2) / length;
     if (before < 0 || m < 2) before = 0;
     if (after < 0 || m < 2) after = 0;
+    while (after && frame_peak(a, n, found[0] + after * length, 3) < 0.12F)
+        after--; /* what rings is no beat */
     track->n = m + before + after;
     track->time_s = arena_alloc(mem, sizeof(double) * ((size_t)track->n + 1));
     track->strength = arena_alloc(mem, sizeof(float) * (size_t)track->n);

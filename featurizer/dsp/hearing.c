@@ -33,7 +33,7 @@ static bool grid_goes_on(const BeatTrack *a, const BeatTrack *b, double longest_
     if (a->n < 8 && b->n > a->n) left = right; /* a few beats tell no tempo */
     if (b->n < 8 && a->n >= b->n) right = left;
     double n = apart / (0.5 * (left + right)), off = fabs(n - floor(n + 0.5));
-    return apart - left < longest_s && fabs(log(left / right)) < 0.05 && off < 0.1;
+    return apart - left < longest_s && fabs(log(left / right)) < 0.05 && off < 0.05;
 }
 
 static Status track_region(Hearing *h, const float *activation, int32_t t, double bpm, Arena *mem) {
@@ -83,14 +83,14 @@ out:
     return st;
 }
 
-/* Joins regions that one grid runs through: at most two seconds of silence, eight of thin music. */
+/* Joins regions that one grid runs through: at most a second of silence, four of thin music. */
 static Status join_regions(Hearing *h, const float *activation, Arena *mem) {
     Status st = BS_OK;
     for (int32_t t = 0; t + 1 < h->n_takes;) {
         Region *a = &h->map.regions[t], *b = a + 1;
         int32_t silent = 0;
         for (int32_t k = a->end; k < b->first; k++) silent += h->frames.level_db[k] < h->map.threshold_db;
-        double longest_s = silent > 0.4 * FRAMES_PER_S ? 2 : 8;
+        double longest_s = silent > 0.4 * FRAMES_PER_S ? 1 : 4;
         bool first_longer = a->end - a->first > b->end - b->first;
         double bpm = h->takes[first_longer ? t : t + 1].track.tempo_bpm;
         BeatTrack as_first = h->takes[t].track, as_second = h->takes[t + 1].track;

@@ -5,9 +5,9 @@
 #include "featurizer/dsp/mlp.h"
 #include "featurizer/dsp/presence_weights.inc"
 
-/* Neighbouring blocks see nearly the same sound: each counts for a quarter of what the network says. A take
- * goes on for twenty seconds and a pause for five, as chances of a change per block. */
-static const float EVIDENCE = 0.25F, STOPS = 0.005F, STARTS = 0.02F;
+/* Weight of what the network says; a take goes on for twenty seconds and a pause for five, as chances of a
+ * change per block. */
+static const float EVIDENCE = 1, STOPS = 0.005F, STARTS = 0.02F;
 
 static float log_add(float a, float b) { return a > b ? a + log1pf(expf(b - a)) : b + log1pf(expf(a - b)); }
 

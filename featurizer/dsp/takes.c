@@ -86,7 +86,7 @@ static void regions_by_presence(TakeMap *map, const Presence *p, int32_t n) {
 }
 
 /* A take begins with an attack of several players: the one within 0.4 s whose frame and rise of the level are
- * strongest. Its end is the last frame within 0.4 s that is loud. */
+ * strongest. Its end, where the last beat gives way to ringing, is moved back over silence. */
 static void sharpen(TakeMap *map, const Frames *f) {
     const int32_t reach = (int32_t)(0.4 * FRAMES_PER_S), wide = 10;
     for (int32_t r = 0; r < map->n; r++) {
@@ -104,8 +104,7 @@ static void sharpen(TakeMap *map, const Frames *f) {
             if (score > best) best = score, g->first = k;
         }
         g->first = g->first - 4 < low ? low : g->first - 4;
-        int32_t next = r + 1 < map->n ? map->regions[r + 1].first : f->n, e = g->end + reach;
-        if (e > next) e = next;
+        int32_t e = g->end;
         while (e > g->end - reach && e > g->first + 1 && f->level_db[e - 1] < map->threshold_db - 3) e--;
         g->end = e;
     }

@@ -3,10 +3,11 @@
  *
  *   train_presence [-n sessions] [-s first seed] [-r rows file] -o presence_weights.inc
  *
- * Sessions are simulated with seeds of their own (60000 on) and lengths of 40 to 240 s. One in three is mixed
+ * Sessions are simulated with seeds of their own (60000 on) and lengths of 40 to 160 s. One in three is mixed
  * from some of its players only, and one in three is a piece cut out of a session, so that neither a full
- * band nor an even share of pauses is expected. The target is whether a take sounds in the middle of the
- * block; tails are left out. -r keeps the rows in a file, or reads them when it is there. */
+ * band nor an even share of pauses is expected. The target is whether a beat of a take is played in the
+ * middle of the block; what rings after the last beat is not. -r keeps the rows in a file, or reads them when
+ * it is there. */
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "simulator/session.h"
 #include "tests/train/fit.h"
 
-enum { HIDDEN = 24 };
+enum { HIDDEN = 24, MUSIC = WHAT_KINDS, RINGS, KINDS };
 
 /* The session as one microphone hears it, or some of its tracks. */
 static float *mono_of(const Session *s, Rng *r, bool some) {
@@ -46,7 +47,7 @@ static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, Aren
     float *mono = NULL, *heard = NULL;
     int64_t n_heard = 0;
     Rng r = rng_at(seed, 1);
-    double length_s = rng_between(&r, 40, 240);
+    double length_s = rng_between(&r, 40, 160);
     bool some = rng_between(&r, 0, 1) < 0.33, cut = rng_between(&r, 0, 1) < 0.33;
     TRY(some ? session_make_tracks(&session, "train", seed, length_s)
              : session_make(&session, "train", seed, length_s));
@@ -66,9 +67,8 @@ static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, Aren
             from + (int64_t)((b + 0.5) * PRESENCE_HOP * FRAME_HOP * ((double)SESSION_RATE / ANALYSIS_HZ));
         if (at >= session.n_samples) break;
         const TruthUnit *u = &session.truth->units[truth_unit_at(session.truth, at)];
-        if (u->kind != UNIT_TAIL)
-            fit_add(rows, presence.inputs + (size_t)b * PRESENCE_INPUTS, u->kind == UNIT_BEAT, number, 0,
-                    u->what);
+        fit_add(rows, presence.inputs + (size_t)b * PRESENCE_INPUTS, u->kind == UNIT_BEAT, number, 0,
+                u->kind == UNIT_TAIL ? RINGS : u->what);
     }
 out:
     free(mono);
@@ -91,18 +91,20 @@ static Status collect(FitRows *rows, int32_t n, uint64_t first_seed) {
 
 /* Per what truly sounds: how often the network says that it is music. Kept-out sessions. */
 static void report(const FitNet *net, const FitRows *r) {
-    double said[WHAT_KINDS + 1] = {0}, count[WHAT_KINDS + 1] = {0};
+    double said[KINDS] = {0}, count[KINDS] = {0};
     for (int64_t k = 0; k < r->n; k++) {
         if (r->session[k] % FIT_KEPT_OUT) continue;
-        int what = r->target[k] > 0.5F ? WHAT_KINDS : r->tag[k];
+        int what = r->target[k] > 0.5F ? MUSIC : r->tag[k];
         said[what] += fit_run(net, r->x + k * PRESENCE_INPUTS) > 0;
         count[what]++;
     }
-    for (int what = 0; what <= WHAT_KINDS; what++)
+    for (int what = 0; what < KINDS; what++)
         if (count[what] > 0)
             fprintf(stderr, "%s: heard as music %.2f %% of %.0f blocks\n",
-                    what == WHAT_KINDS ? "music" : what_names[what], 100 * said[what] / count[what],
-                    count[what]);
+                    what == MUSIC   ? "music"
+                    : what == RINGS ? "ringing"
+                                    : what_names[what],
+                    100 * said[what] / count[what], count[what]);
 }
 
 int main(int argc, char **argv) {
