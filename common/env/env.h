@@ -84,6 +84,8 @@ typedef struct Env Env;
 Status env_song_new(EnvSong **out, const Song *song);
 void env_song_free(EnvSong *es);
 const Song *env_song_song(const EnvSong *es);
+/* A number that no other EnvSong of this process has or had: an address serves again, a serial does not. */
+uint64_t env_song_serial(const EnvSong *es);
 
 /* Borrows `es`. One allocation; may be reset to another Job any number of times. */
 Status env_new(Env **out, const EnvSong *es);

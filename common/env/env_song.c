@@ -3,6 +3,7 @@
  * Distances between units are Euclidean in a context vector whose parts are scaled by the tune's own
  * variation: how much two performances of the same beat differ, and how much neighbours differ. So a seam
  * cost of 1 means the same in a loud dense song and in a quiet sparse one. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -437,6 +438,8 @@ static size_t lay_out(EnvSong *es, char *base) {
     return at;
 }
 
+static atomic_uint_fast64_t next_serial = 1;
+
 Status env_song_new(EnvSong **out, const Song *song) {
     Status st = BS_OK;
     EnvSong *es = NULL;
@@ -453,6 +456,7 @@ Status env_song_new(EnvSong **out, const Song *song) {
     es = calloc(1, sizeof *es);
     if (!es) return fail(BS_NOMEM, "environment: out of memory");
     es->song = song;
+    es->serial = atomic_fetch_add(&next_serial, 1);
     es->n = song->n_units;
     es->n_takes = song->n_takes;
     size_t bytes = lay_out(es, NULL);
@@ -490,3 +494,4 @@ void env_song_free(EnvSong *es) {
 }
 
 const Song *env_song_song(const EnvSong *es) { return es->song; }
+uint64_t env_song_serial(const EnvSong *es) { return es->serial; }

@@ -80,6 +80,7 @@ typedef struct EnvMenu {
 
 struct EnvSong {
     const Song *song;
+    uint64_t serial;
     int32_t n, n_pids, n_sections, n_takes;
     int64_t longest_unit;
     EnvUnit *units;      /* n */

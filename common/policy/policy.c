@@ -20,6 +20,7 @@ struct Policy {
     PolicyKind kind;
     Env *envs[POLICY_MAX_GROUP]; /* of `es` */
     const EnvSong *es;
+    uint64_t es_serial; /* the songs before may have lived at the same address */
 
     /* the network kinds */
     PolicySpec spec;
@@ -144,12 +145,13 @@ void policy_close(Policy *p) {
 /* Envs of this EnvSong for the first n episodes. */
 static Status envs_for(Policy *p, const EnvSong *es, int32_t n) {
     Status st = BS_OK;
-    if (p->es != es) {
+    if (p->es_serial != env_song_serial(es)) {
         for (int i = 0; i < POLICY_MAX_GROUP; i++) {
             env_free(p->envs[i]);
             p->envs[i] = NULL;
         }
         p->es = es;
+        p->es_serial = env_song_serial(es);
     }
     for (int32_t i = 0; i < n; i++)
         if (!p->envs[i]) TRY(env_new(&p->envs[i], es));

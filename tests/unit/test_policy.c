@@ -122,6 +122,42 @@ static void random_episodes_differ_with_their_seeds(void **state) {
     song_free(song);
 }
 
+/* A policy outlives the songs it edits, and the next song often lies where the last one was. */
+static void a_song_at_the_address_of_another_is_another(void **state) {
+    (void)state;
+    Policy *policy;
+    Trajectory t;
+    int same = 0;
+    assert_int_equal(trajectory_init(&t, ENV_MAX_STEPS), BS_OK);
+    assert_int_equal(policy_open(&policy, POLICY_CROP, NULL, 0), BS_OK);
+    const EnvSong *before = NULL;
+    uint64_t serial = 0;
+    Song *songs[4];
+    for (int i = 0; i < 4; i++) songs[i] = song_make((uint64_t)i + 1, &(SongMakeOptions){.takes = 1 + i});
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        const Song *song = songs[seed % 4];
+        EnvSong *es;
+        Env *env;
+        Edit edit;
+        assert_int_equal(env_song_new(&es, song), BS_OK);
+        same += es == before;
+        assert_true(env_song_serial(es) > serial);
+        serial = env_song_serial(es);
+        Job job = job_of(song, seed);
+        assert_int_equal(policy_run(policy, es, 1, &job, &seed, &t, NULL, NULL), BS_OK);
+        assert_int_equal(env_new(&env, es), BS_OK);
+        assert_int_equal(env_replay(env, &job, t.actions, t.n_steps, &edit, NULL, NULL), BS_OK);
+        edit_drop(&edit);
+        env_free(env);
+        before = es;
+        env_song_free(es);
+    }
+    for (int i = 0; i < 4; i++) song_free(songs[i]);
+    if (!same) print_message("no address came again: this run proves nothing\n");
+    policy_close(policy);
+    trajectory_drop(&t);
+}
+
 static void retarget_keeps_clear_of_never(void **state) {
     (void)state;
     Song *song = song_make(6, &(SongMakeOptions){.takes = 3});
@@ -209,6 +245,7 @@ int main(void) {
         cmocka_unit_test(every_baseline_ends_inside_the_window_and_retarget_is_best),
         cmocka_unit_test(result_is_the_same_alone_and_among_others),
         cmocka_unit_test(random_episodes_differ_with_their_seeds),
+        cmocka_unit_test(a_song_at_the_address_of_another_is_another),
         cmocka_unit_test(retarget_keeps_clear_of_never),
         cmocka_unit_test(the_best_of_some_tries_is_never_below_the_greedy_one),
     };
