@@ -11,6 +11,7 @@
 #include "common/report/edit_json.h"
 #include "simulator/judge.h"
 #include "simulator/judge_ear.h"
+#include "simulator/piece.h"
 #include "simulator/right_edit.h"
 #include "simulator/simulate.h"
 
@@ -52,6 +53,11 @@ static void show_progress(void *context, int32_t n_done, const char *name) {
     progress_at(context, n_done, name);
 }
 
+static void show_left_out(void *context, const char *why) {
+    (void)context;
+    fprintf(stderr, "simulate: left out: %s\n", why);
+}
+
 static Status run_simulate(int argc, char **argv) {
     SimulateSettings s;
     const char *rest[1];
@@ -70,10 +76,17 @@ static Status run_simulate(int argc, char **argv) {
                          .edits = s.edits,
                          .tracks = s.tracks,
                          .force = s.force};
+    Pieces pieces = {0};
     Progress progress;
+    if (s.from[0]) {
+        TRY(pieces_hear(&pieces, s.from, show_left_out, NULL));
+        o.pieces = &pieces;
+    }
     progress_start(&progress, "simulate", s.songs);
     st = simulate(&o, show_progress, &progress);
     if (st == BS_OK || progress.done > 0) progress_end(&progress, st == BS_OK ? s.out : "stopped");
+out:
+    pieces_drop(&pieces);
     return st;
 }
 

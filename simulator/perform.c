@@ -7,11 +7,15 @@
 #include <string.h>
 
 #include "simulator/exact.h"
+#include "simulator/piece.h"
 #include "simulator/players.h"
+#include "simulator/replay.h"
 
 void take_times(TakeTimes *times, const Tune *tune, const TakePlan *plan, int32_t rate_hz) {
     Rng r = rng_at(plan->seed, 0x74696d65);
-    double beat_s = 60.0 / ((double)tune->tempo_bpm * (double)plan->tempo_factor), at = 0, wander = 0;
+    double written_s = 60.0 / (double)tune->tempo_bpm, at = 0, wander = 0;
+    const double *played =
+        tune->piece ? tune->piece->beats + (tune->first_bar + plan->first_slot) * tune->meter : NULL;
     double depth = rng_between(&r, 0, 0.014) * (double)tune->drift, turns = rng_f64(&r);
     double rate = rng_between(&r, 0.005, 0.03), rush = rng_between(&r, -0.02, 0.02) * (double)tune->drift;
     double late = 0, loud = 0;
@@ -24,7 +28,10 @@ void take_times(TakeTimes *times, const Tune *tune, const TakePlan *plan, int32_
         loud = 0.92 * loud + 0.025 * exact_normal(&r);
         times->late_s[b] = (float)late;
         times->loud[b] = (float)(1 + loud);
-        at += beat_s * (1 + depth * exact_sin(turns + rate * b) + rush * share + wander);
+        bool last = b == times->n_beats;
+        double beat_s = played && !last ? (played[b + 1] - played[b]) / PIECE_RATE : written_s;
+        at += beat_s / (double)plan->tempo_factor *
+              (1 + depth * exact_sin(turns + rate * b) + rush * share + wander);
     }
     bool whole = plan->last_beats == tune->meter;
     times->tail_samples = (int64_t)(rng_between(&r, whole ? 1.0 : 0.4, whole ? 1.7 : 0.8) * rate_hz);
@@ -162,11 +169,29 @@ static void talk_over(const Player *p) {
     }
 }
 
-void take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times, const Synth *synth,
-                  const Mix *mix, float *scratch) {
+/* A finished recording has two sides and no parts. */
+static Status perform_piece(const Player *all, const Mix *mix) {
+    Rng r = rng_at(all->plan->seed, 0x706c61790000);
+    float tilt = all->plan->tilt + 0.2f * (float)exact_normal(&r);
+    for (int side = 0; side < 2; side++) {
+        Status st = replay_take(all->tune, all->plan, all->times, &all->line, side);
+        if (st != BS_OK) return st;
+        talk_over(all);
+        for (int32_t f = 0; f < all->plan->n_flaws; f++) sound_flaw(all, f);
+        fade_end(&all->line, all->synth->rate_hz / 4);
+        finish(all, &mix->part[0], 1, tilt, side ? 1 : -1);
+    }
+    return BS_OK;
+}
+
+Status take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times, const Synth *synth,
+                    const Mix *mix, float *scratch) {
     static const float pans[PARTS] = {0, 0.02f, -0.3f, 0.35f, 0.2f, -0.05f};
     Line line = {.samples = scratch, .n_samples = mix->part[0].n_samples};
     memset(scratch, 0, (size_t)line.n_samples * sizeof *scratch);
+    if (tune->piece)
+        return perform_piece(
+            &(Player){.tune = tune, .plan = plan, .times = times, .synth = synth, .line = line}, mix);
     for (int part = -1; part < PARTS; part++) { /* the drums are two lines: skins, then cymbals */
         bool cymbals = part == PART_DRUMS;
         Player p = {.tune = tune, .plan = plan, .times = times, .synth = synth, .line = line};
@@ -188,4 +213,5 @@ void take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times
         fade_end(&line, synth->rate_hz / 4);
         finish(&p, &mix->part[p.part], level, tilt, cymbals ? -0.3f : pans[p.part]);
     }
+    return BS_OK;
 }

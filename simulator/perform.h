@@ -39,7 +39,7 @@ Mix mix_from(const Mix *mix, int64_t at, int64_t n_samples);
 void take_times(TakeTimes *times, const Tune *tune, const TakePlan *plan, int32_t rate_hz);
 /* Plays into a mix that begins at the take's first beat and holds its beats and tail. scratch has room for
  * as many samples. */
-void take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times, const Synth *synth,
-                  const Mix *mix, float *scratch);
+Status take_perform(const Tune *tune, const TakePlan *plan, const TakeTimes *times, const Synth *synth,
+                    const Mix *mix, float *scratch);
 /* Adds a mono line: pan -1 left .. 1 right. */
 void bus_add(const Bus *bus, const float *line, float gain, float pan);

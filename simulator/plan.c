@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "simulator/exact.h"
+#include "simulator/piece.h"
 
 static const double PAUSE_S = 3.2; /* a pause with its ring-out, about */
 
@@ -330,7 +331,7 @@ static void draw_kind_of_session(Plan *p, Rng *r, double length_s) {
     p->tune = p->n_tunes > 1 ? pick(r, p->n_tunes) : 0;
 }
 
-Status plan_draw(Plan **out, uint64_t seed, double length_s) {
+static Status draw(Plan **out, uint64_t seed, double length_s, const Piece *piece) {
     if (!(length_s >= 20 && length_s <= 1800))
         return fail(BS_INVALID, "a session of %g s; 20 to 1800 are allowed", length_s);
     Plan *p = calloc(1, sizeof *p);
@@ -338,6 +339,7 @@ Status plan_draw(Plan **out, uint64_t seed, double length_s) {
     Rng r = rng_at(seed, 0x73657373696f6e);
     p->seed = seed;
     draw_kind_of_session(p, &r, length_s);
+    if (piece) p->n_tunes = 1, p->tune = 0;
     double others_s = 0.2 * length_s * (p->n_tunes - 1), main_s = length_s - others_s - 2;
     for (int32_t i = 0; i < p->n_tunes; i++) {
         bool main = i == p->tune, idea = main && p->rehearsal == REHEARSE_IDEA;
@@ -345,6 +347,7 @@ Status plan_draw(Plan **out, uint64_t seed, double length_s) {
         bool held = chance(&r, 0.7);
         tune_compose(&p->tunes[i], rng_mix(seed, (uint64_t)i), main ? share * main_s : 0.16 * length_s, held,
                      idea || !main);
+        if (piece) tune_from_piece(&p->tunes[i], piece, &r, share * main_s);
         rehearse(p, &r, i, main ? main_s : 0.2 * length_s);
     }
     if (p->n_tunes > 1 && chance(&r, 0.3)) shuffle(p, &r, 0); /* tunes in turn */
@@ -356,4 +359,9 @@ Status plan_draw(Plan **out, uint64_t seed, double length_s) {
     draw_job(p, &r);
     *out = p;
     return BS_OK;
+}
+
+Status plan_draw(Plan **out, uint64_t seed, double length_s) { return draw(out, seed, length_s, NULL); }
+Status plan_draw_from(Plan **out, uint64_t seed, double length_s, const Piece *piece) {
+    return draw(out, seed, length_s, piece);
 }

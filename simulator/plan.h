@@ -41,6 +41,8 @@ typedef struct Plan {
 
 /* length_s: 20 to 1800. Owned; free() it. */
 Status plan_draw(Plan **out, uint64_t seed, double length_s);
+/* The same of one tune that is a run of sections of a finished recording. Borrows the piece. */
+Status plan_draw_from(Plan **out, uint64_t seed, double length_s, const struct Piece *piece);
 
 /* The sample where beat b of take k begins; b = n_beats: where its last beat ends. */
 int64_t plan_beat_at(const Plan *plan, int32_t k, int32_t b);

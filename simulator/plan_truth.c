@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "simulator/pause.h"
+#include "simulator/piece.h"
 #include "simulator/right_edit.h"
 
 typedef struct UnitList {
@@ -92,8 +93,11 @@ static void list_tunes(const Plan *p, Truth *t) {
     for (int32_t i = 0; i < p->n_tunes; i++) {
         const Tune *tune = &p->tunes[i];
         TruthTune *to = &t->tunes[i];
-        snprintf(to->name, sizeof to->name, "%s %d", tune->style, i + 1);
-        tune_key_name(tune, to->key);
+        if (tune->piece)
+            snprintf(to->name, sizeof to->name, "%s", tune->piece->name);
+        else
+            snprintf(to->name, sizeof to->name, "%s %d", tune->style, i + 1);
+        if (!tune->piece) tune_key_name(tune, to->key);
         to->meter = tune->meter;
         to->n_slots = tune->n_slots;
         to->tempo_bpm = tune->tempo_bpm;

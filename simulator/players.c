@@ -18,6 +18,7 @@ float flaw_at(const TakePlan *plan, int32_t slot, FlawKind kind) {
 }
 
 Part dropout_part(const Tune *t, const TakePlan *plan, const TakeFlaw *flaw) {
+    if (t->piece) return PARTS;
     static const Part order[] = {PART_DRUMS, PART_BASS, PART_GUITAR, PART_KEYS};
     int32_t label;
     tune_bar(t, flaw->first_slot, &label);

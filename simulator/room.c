@@ -193,24 +193,31 @@ static void record(const RoomPlan *plan, const Synth *s, Bus *bus) {
     }
 }
 
-Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
-    float(*line)[MAX_DELAY] = calloc(2 * COMBS, sizeof *line);
+Status room_reverberate(const RoomPlan *plan, float *samples, int64_t n, int side) {
+    float(*line)[MAX_DELAY] = calloc(COMBS, sizeof *line);
     if (!line) return fail(BS_NOMEM, "no memory for the room");
+    reverberate(plan, samples, n, comb_delay[side], line);
+    free(line);
+    return BS_OK;
+}
+
+Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
+    Status st = BS_OK;
     int64_t n = bus->n_samples;
     if (plan->mono)
         for (int64_t i = 0; i < n; i++) bus->left[i] = 0.5f * (bus->left[i] + bus->right[i]);
-    reverberate(plan, bus->left, n, comb_delay[0], line);
+    TRY(room_reverberate(plan, bus->left, n, 0));
     microphone(plan, s, bus->left, n);
     if (plan->mono) {
         memcpy(bus->right, bus->left, (size_t)n * sizeof *bus->right);
     } else {
-        reverberate(plan, bus->right, n, comb_delay[1], line + COMBS);
+        TRY(room_reverberate(plan, bus->right, n, 1));
         microphone(plan, s, bus->right, n);
     }
-    free(line);
     squeeze(plan, s, bus);
     record(plan, s, bus);
-    return BS_OK;
+out:
+    return st;
 }
 
 Status room_mp3(float *samples, int64_t n, int32_t rate_hz) {

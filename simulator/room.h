@@ -23,5 +23,7 @@ typedef struct RoomPlan {
 void room_draw(RoomPlan *plan, uint64_t seed);
 /* In place, all but the lossy recorder. The result stays within +-0.99. */
 Status room_apply(const RoomPlan *plan, const Synth *synth, Bus *bus);
+/* The reverberation alone, over one side (0 left, 1 right), in place. */
+Status room_reverberate(const RoomPlan *plan, float *samples, int64_t n, int side);
 /* n frames of two channels through an MP3 encoder and back, in place, sample for sample in place too. */
 Status room_mp3(float *samples, int64_t n, int32_t rate_hz);

@@ -8,6 +8,7 @@
 
 #include "simulator/exact.h"
 #include "simulator/pause.h"
+#include "simulator/piece.h"
 #include "simulator/plan_truth.h"
 
 /* The recorder's input is driven past full scale for the bars of the flaw. */
@@ -36,14 +37,16 @@ static void paste(const Plan *p, float *channel) {
     }
 }
 
-static void play_all(const Plan *p, const Synth *synth, const Mix *mix, float *scratch) {
+static Status play_all(const Plan *p, const Synth *synth, const Mix *mix, float *scratch) {
     for (int32_t i = 0; i < p->n_pauses; i++) pause_sound(p, &p->pauses[i], synth, mix, scratch);
     for (int32_t k = 0; k < p->n_takes; k++) {
         if (p->takes[k].copy_of >= 0) continue;
         Mix take = mix_from(mix, p->takes[k].at, plan_take_samples(p, k));
-        take_perform(&p->tunes[p->takes[k].play.tune], &p->takes[k].play, &p->takes[k].times, synth, &take,
-                     scratch);
+        Status st = take_perform(&p->tunes[p->takes[k].play.tune], &p->takes[k].play, &p->takes[k].times,
+                                 synth, &take, scratch);
+        if (st != BS_OK) return st;
     }
+    return BS_OK;
 }
 
 static float on_grid(float x) { return floorf(x * 32767.0f + 0.5f) / 32768.0f; }
@@ -105,7 +108,7 @@ static Status render(const Plan *p, Session *out, bool tracks) {
         mix.part[part] = (Bus){.left = left, .right = left + n, .n_samples = p->n_samples};
     }
     synth_init(&synth, PLAN_RATE);
-    play_all(p, &synth, &mix, scratch);
+    TRY(play_all(p, &synth, &mix, scratch));
     if (tracks) TRY(keep_tracks(p, &mix, out));
     for (size_t part = 1; tracks && part < PARTS; part++)
         for (size_t i = 0; i < 2 * n; i++) memory[i] += memory[2 * part * n + i];
@@ -126,24 +129,34 @@ Status session_truth(Truth **out, const char *name, uint64_t seed, double length
     return st;
 }
 
-static Status make(Session *out, const char *name, uint64_t seed, double length_s, bool tracks) {
+static Status make(Session *out, const char *name, uint64_t seed, double length_s, bool tracks,
+                   const Piece *piece) {
     *out = (Session){0};
     Plan *p;
-    Status st = plan_draw(&p, seed, length_s);
+    Excerpt excerpt = {0};
+    Status st = piece ? plan_draw_from(&p, seed, length_s, piece) : plan_draw(&p, seed, length_s);
     if (st != BS_OK) return st;
+    if (piece) {
+        TRY(excerpt_read(&excerpt, &p->tunes[0]));
+        p->tunes[0].excerpt = &excerpt;
+    }
     TRY(render(p, out, tracks));
     TRY(plan_truth(&out->truth, p, name, tracks));
 out:
+    excerpt_drop(&excerpt);
     free(p);
     if (st != BS_OK) session_drop(out);
     return st;
 }
 
 Status session_make(Session *out, const char *name, uint64_t seed, double length_s) {
-    return make(out, name, seed, length_s, false);
+    return make(out, name, seed, length_s, false, NULL);
 }
 Status session_make_tracks(Session *out, const char *name, uint64_t seed, double length_s) {
-    return make(out, name, seed, length_s, true);
+    return make(out, name, seed, length_s, true, NULL);
+}
+Status session_make_from(Session *out, const char *name, uint64_t seed, double length_s, const Piece *piece) {
+    return make(out, name, seed, length_s, false, piece);
 }
 
 void session_drop(Session *s) {

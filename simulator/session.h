@@ -17,6 +17,9 @@ typedef struct Session {
 Status session_make(Session *out, const char *name, uint64_t seed, double length_s);
 /* The same with a synchronous track for each part, as from a microphone close to it. */
 Status session_make_tracks(Session *out, const char *name, uint64_t seed, double length_s);
+/* A rehearsal of a finished recording: its sections again and again, stretched, spoilt, broken off. */
+Status session_make_from(Session *out, const char *name, uint64_t seed, double length_s,
+                         const struct Piece *piece);
 /* The truth alone, without making the sound: the same as session_make's, a thousand times faster. */
 Status session_truth(Truth **out, const char *name, uint64_t seed, double length_s);
 void session_drop(Session *session);

@@ -10,6 +10,7 @@
 #include "common/audio/mixdown.h"
 #include "common/core/rng.h"
 #include "common/host/file.h"
+#include "simulator/piece.h"
 #include "simulator/session.h"
 
 enum { MAX_JOBS = 64, ERROR_BYTES = 1024 };
@@ -106,7 +107,12 @@ static Status make_song(const SimulateOptions *o, const SongFiles *f, int32_t nu
     Status st = BS_OK;
     Session session = {0};
     uint64_t seed = rng_mix(o->seed, (uint64_t)number);
-    TRY((o->tracks ? session_make_tracks : session_make)(&session, f->name, seed, o->length_s));
+    if (o->pieces) {
+        const Piece *piece = o->pieces->list[rng_mix(seed, 0x7069656365) % (uint64_t)o->pieces->n];
+        TRY(session_make_from(&session, f->name, seed, o->length_s, piece));
+    } else {
+        TRY((o->tracks ? session_make_tracks : session_make)(&session, f->name, seed, o->length_s));
+    }
     TRY(audio_save(f->raw, session.samples, session.n_samples, 2, SESSION_RATE, 16));
     if (o->tracks) TRY(write_tracks(&session, f->tracks));
     if (o->edits) TRY(write_edit(session.truth, f->raw, f->edit));
@@ -139,6 +145,8 @@ static void *work(void *arg) {
 }
 
 Status simulate(const SimulateOptions *o, SimulateProgress progress, void *context) {
+    if (o->pieces && o->tracks)
+        return fail(BS_INVALID, "finished recordings have no tracks: leave out --tracks or --from");
     Status st = dir_make(o->folder, 0777);
     if (st == BS_OK && !o->force) st = refuse_existing(o);
     if (st != BS_OK) return st;

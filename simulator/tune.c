@@ -262,6 +262,7 @@ static bool note_near(const TuneLine *line, int32_t phase) {
 
 /* A pad rings on; anything struck here takes it away. The bar's chord changes softly. */
 float tune_sustain(const Tune *t, int32_t slot, int32_t phase) {
+    if (t->piece) return 0; /* nobody knows what rings there */
     int32_t label, step = phase * t->steps_a_beat;
     const TuneBar *bar = tune_bar(t, slot, &label);
     const TunePattern *p = &t->patterns[label];

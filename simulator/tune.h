@@ -81,6 +81,11 @@ typedef struct Tune {
     bool plucked_bass, organ; /* organ: the keys play `pad` in chords */
     float drive;              /* of the guitar's amplifier, 0 clean */
     float kit_tone, levels[PARTS];
+    /* Of a tune that a finished recording plays, else NULL: its piece (piece.h), the bar of it that is slot
+     * 0, and the sound, once it is read. Its labels are numbers of sections; it has no bars of its own. */
+    const struct Piece *piece;
+    int32_t first_bar;
+    const struct Excerpt *excerpt;
 } Tune;
 
 /* Writes a piece whose form lasts about form_s seconds. held: see above. brief: two or three sections only,
