@@ -15,9 +15,15 @@ out:
     return st;
 }
 
-void mix_weights(int64_t i, int64_t n, float rho, float *a, float *b) {
+void mix_weights(const Seam *seam, int64_t i, float *a, float *b) {
+    const int64_t n = seam->fade_samples;
+    if (seam->ring_samples) {
+        *a = 1 - mix_edge(i, n);
+        *b = mix_edge(i, n - seam->ring_samples);
+        return;
+    }
     const double s = ((double)i + 0.5) / (double)n, q = 1 - s;
-    const double norm = 1 / sqrt(s * s + q * q + 2 * (double)rho * s * q);
+    const double norm = 1 / sqrt(s * s + q * q + 2 * (double)seam->correlation * s * q);
     *a = (float)(q * norm);
     *b = (float)(s * norm);
 }

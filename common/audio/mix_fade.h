@@ -6,9 +6,10 @@
 /* Frames [at, at + n) of the recording; silence where it has none (at may be negative). */
 Status mix_read(AudioReader *reader, int64_t at, int64_t n, float *out);
 
-/* Weights of A and B at frame i of an n-frame ramp: s = (i + 1/2) / n,
- * g = s / sqrt(s^2 + (1-s)^2 + 2 rho s (1-s)), which keeps the power of two signals of correlation rho. */
-void mix_weights(int64_t i, int64_t n, float rho, float *a, float *b);
+/* Weights of A and B at frame i of a ramp: s = (i + 1/2) / n, g = s / sqrt(s^2 + (1-s)^2 + 2 rho s (1-s)),
+ * which keeps the power of two signals of correlation rho. Where A rings on, B comes in over what is not its
+ * ring, and A goes out over all of it, both as raised cosines. */
+void mix_weights(const Seam *seam, int64_t i, float *a, float *b);
 
 /* Share 0..1 of a seam's lowered gain that applies at frame i: 1 inside, 0 at the ends of the ramp. */
 float mix_hold(int64_t i, int64_t n);

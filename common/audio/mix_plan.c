@@ -1,153 +1,43 @@
-/* Planning the seams of a mixdown: where each ramp sits, how long it is, and with which gains.
+/* Planning a mixdown: the ramp of each seam, with which gains, and the ends of the song.
  *
  * At output position x, A is the recording at x - out_sample + from_sample and B the recording at
  * x - out_sample + to_sample. Both lines exist on either side of the seam, so a ramp may sit anywhere
  * near it without moving a single sample of the grid: it only says when we change from one line to the
- * other. Attacks are what the ear times, so with an attack on either line the ramp goes into the quietest
- * place before the earlier one; without any, it is centred, within 15 ms where the lines agree best. */
+ * other. mix_place.c says where. */
 #include "common/audio/mix_fade.h"
+#include "common/audio/mix_place.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    PROBE_BEFORE_MS = 120, /* what is read around a seam of each line */
-    PROBE_AFTER_MS = 60,
-    PROBE_MS = PROBE_BEFORE_MS + PROBE_AFTER_MS,
-    ATTACK_FROM_MS = -35, /* where an attack of the written beat may be heard: beats are placed that well */
-    ATTACK_TO_MS = 30,
-    SEARCH_MS = 60, /* percussive ramps end 3 to 60 ms before the attack */
-    GUARD_MS = 3,
-    SUSTAINED_MS = 30,
-    SHIFT_MS = 15,
-    LEAD_MS = 5,
+    LEAST_MS = 2,        /* of a ramp, where the recording leaves so much */
+    RING_MS = 1500,      /* what rings on under the next segment, and after the last, at most */
+    RING_LEAST_MS = 150, /* less is not worth a ramp */
+    STRUCK_MS = 40,      /* after the change, within which the new line strikes */
     TAIL_MS = 2000,
-    CUT_MS = 40, /* fade-out into the last beat where nothing rings after it */
+    CUT_MS = 40, /* fade-out into the last beat where the recording ends there */
 };
-#define ATTACK_RATIO 4.0   /* 6 dB over what came before is an attack */
-#define SILENCE      1e-10 /* mean square under which nothing is heard */
-#define MAX_RAMP_S   16.0
-
-typedef struct Probe {
-    float *samples;          /* PROBE_MS */
-    double energy[PROBE_MS]; /* mean square of each millisecond */
-} Probe;
+#define MAX_RAMP_S     16.0
+#define FADE_OUT_BEATS 2.0  /* where the music goes on */
+#define RING_FALL      16.0 /* 12 dB: it dies away */
+#define TAIL_FALL      4.0
 
 typedef struct Planner {
     AudioReader *reader;
     const Tracks *tracks; /* NULL: none */
+    Place place;
     int32_t rate, wide;
     int64_t ms; /* samples in a millisecond */
-    Probe a, b, drums;
+    BeatLength beat_length;
+    void *context;
     float *ramp_a, *ramp_b;
     int64_t ramp_room;
 } Planner;
 
-static double mean_square(const float *x, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
-    return n ? sum / (double)n : 0;
-}
-
-static Status probe_read(const Planner *p, Probe *probe, AudioReader *reader, int64_t at) {
-    const int64_t n_floats = p->ms * audio_info(reader).n_channels;
-    Status st = mix_read(reader, at - PROBE_BEFORE_MS * p->ms, PROBE_MS * p->ms, probe->samples);
-    if (st != BS_OK) return st;
-    for (int i = 0; i < PROBE_MS; i++)
-        probe->energy[i] = mean_square(probe->samples + i * n_floats, n_floats);
-    return BS_OK;
-}
-
-/* Millisecond (relative to the seam) of the steepest rise near it, over 6 dB; ATTACK_TO_MS + 1 when none. */
-static int attack_of(const Probe *probe) {
-    int best = ATTACK_TO_MS + 1;
-    double strength = 0;
-    for (int t = ATTACK_FROM_MS; t <= ATTACK_TO_MS; t++) {
-        const double *e = probe->energy + PROBE_BEFORE_MS + t;
-        double before = 0, after = 0;
-        for (int k = 1; k <= 20; k++) before += e[-k] / 20;
-        for (int k = 0; k < 10; k++) after += e[k] / 10;
-        double ratio = (after + SILENCE) / (before + SILENCE);
-        if (ratio > strength) {
-            strength = ratio;
-            best = t;
-        }
-    }
-    return strength >= ATTACK_RATIO ? best : ATTACK_TO_MS + 1;
-}
-
-/* Reads a line around `at`, and finds its attack: in the mix, or earlier in a track of drums, where nothing
- * covers it. */
-static Status listen_at(Planner *p, Probe *probe, int64_t at, int *attack) {
-    Status st = BS_OK;
-    TRY(probe_read(p, probe, p->reader, at));
-    *attack = attack_of(probe);
-    for (int32_t i = 0; p->tracks && i < p->tracks->n; i++) {
-        if (!p->tracks->list[i].drums) continue;
-        TRY(probe_read(p, &p->drums, p->tracks->list[i].reader, at));
-        const int earlier = attack_of(&p->drums);
-        if (earlier < *attack) *attack = earlier;
-    }
-out:
-    return st;
-}
-
-/* The quietest stretch that ends GUARD_MS before `attack`: long where it stays quiet, at least 2 ms. */
-static void place_before_attack(const Planner *p, int attack, Seam *seam) {
-    static const int lengths[] = {15, 10, 7, 5, 3, 2};
-    double quietest = 0;
-    int best_at = 0, best_n = 0;
-    for (int k = (int)(sizeof lengths / sizeof *lengths) - 1; k >= 0; k--) {
-        const int n = lengths[k];
-        double least = -1;
-        int at = 0;
-        for (int t = attack - SEARCH_MS; t + n <= attack - GUARD_MS; t++) {
-            double e = 0;
-            for (int i = 0; i < n; i++)
-                e += p->a.energy[PROBE_BEFORE_MS + t + i] + p->b.energy[PROBE_BEFORE_MS + t + i];
-            if (least < 0 || e / n <= least) { /* of equals the last: nearest to the attack */
-                least = e / n;
-                at = t;
-            }
-        }
-        if (best_n == 0) quietest = least + SILENCE;
-        if (least <= 2 * quietest) {
-            best_n = n;
-            best_at = at;
-        }
-    }
-    seam->fade_samples = (int32_t)(best_n * p->ms);
-    seam->fade_start = seam->out_sample + best_at * p->ms;
-    seam->percussive = 1;
-}
-
-static double correlation_of(const float *a, const float *b, int64_t n) {
-    double ab = 0, aa = 0, bb = 0;
-    for (int64_t i = 0; i < n; i++) {
-        ab += (double)a[i] * b[i];
-        aa += (double)a[i] * a[i];
-        bb += (double)b[i] * b[i];
-    }
-    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
-}
-
-/* Centred, moved by up to 15 ms to where the two lines agree best. */
-static void place_sustained(const Planner *p, Seam *seam) {
-    const int n = SUSTAINED_MS;
-    double best = -2;
-    int best_at = -n / 2;
-    for (int k = 0; k <= 2 * SHIFT_MS; k++) {
-        const int shift = k % 2 ? -(k + 1) / 2 : k / 2, t = shift - n / 2; /* 0, -1, 1, -2, 2, ... */
-        const int64_t from = (PROBE_BEFORE_MS + t) * p->ms * p->wide;
-        double rho = correlation_of(p->a.samples + from, p->b.samples + from, n * p->ms * p->wide);
-        if (rho > best + 0.01) {
-            best = rho;
-            best_at = t;
-        }
-    }
-    seam->fade_samples = (int32_t)(n * p->ms);
-    seam->fade_start = seam->out_sample + best_at * p->ms;
+static double beat_samples(const Planner *p, int64_t at) {
+    return p->beat_length ? p->beat_length(p->context, at) : 0.5 * p->rate;
 }
 
 /* Narrows [first, end) to where both lines have sound, unless less than `least` would be left. */
@@ -166,6 +56,27 @@ static void clamp_ramp(Seam *seam, int64_t first, int64_t end) {
     if (seam->fade_samples > end - first) seam->fade_samples = (int32_t)(end - first);
     if (seam->fade_start < first) seam->fade_start = first;
     if (seam->fade_start > end - seam->fade_samples) seam->fade_start = end - seam->fade_samples;
+}
+
+/* A struck seam whose old line dies away rather than strikes again, and does not cover what is struck: it
+ * rings on under the new one. */
+static Status ring_under(Planner *p, Seam *seam, int64_t end) {
+    Status st = BS_OK;
+    const int64_t ramp_end = seam->fade_start + seam->fade_samples, shift = ramp_end - seam->out_sample;
+    const int64_t room = end - ramp_end, most = room < RING_MS * p->ms ? room : RING_MS * p->ms;
+    int64_t n;
+    Ring ring;
+    if (!seam->percussive || most < RING_LEAST_MS * p->ms) return BS_OK;
+    TRY(place_ring(&p->place, shift + seam->from_sample, (int32_t)(most / p->ms), &n, &ring));
+    if (ring.fall < RING_FALL || n < RING_LEAST_MS * p->ms) return BS_OK;
+    TRY(probe_read(&p->place.b, p->reader, shift + seam->to_sample, 0, STRUCK_MS));
+    double struck = 0;
+    for (int32_t t = 0; t < STRUCK_MS; t++) struck = fmax(struck, probe_energy(&p->place.b, t));
+    if (ring.before > struck) return BS_OK;
+    seam->ring_samples = (int32_t)n;
+    seam->fade_samples += (int32_t)n;
+out:
+    return st;
 }
 
 static Status ramp_read(Planner *p, AudioReader *reader, const Seam *seam) {
@@ -197,7 +108,7 @@ static float gain_of(const Planner *p, const Seam *seam, int32_t wide) {
     }
     for (int64_t i = 0; i < n; i++) {
         float wa, wb, hold = mix_hold(i, n);
-        mix_weights(i, n, seam->correlation, &wa, &wb);
+        mix_weights(seam, i, &wa, &wb);
         for (int32_t c = 0; c < wide; c++) {
             double x = fabs((double)wa * p->ramp_a[i * wide + c] + (double)wb * p->ramp_b[i * wide + c]);
             if (x > ceiling && (1 - ceiling / x) / hold > lowering) lowering = (1 - ceiling / x) / hold;
@@ -210,7 +121,8 @@ static float gain_of(const Planner *p, const Seam *seam, int32_t wide) {
 static Status measure_ramp(Planner *p, Seam *seam) {
     Status st = BS_OK;
     TRY(ramp_read(p, p->reader, seam));
-    double rho = correlation_of(p->ramp_a, p->ramp_b, (int64_t)seam->fade_samples * p->wide);
+    const int64_t n_in = seam->fade_samples - seam->ring_samples;
+    double rho = mix_correlation(p->ramp_a, p->ramp_b, n_in * p->wide);
     seam->correlation = (float)(rho < -0.3 ? -0.3 : rho);
     seam->gain = gain_of(p, seam, p->wide);
     for (int32_t i = 0; p->tracks && i < p->tracks->n; i++) {
@@ -223,7 +135,7 @@ out:
     return st;
 }
 
-static Status plan_seam(Planner *p, Seam *seam, Fade fade, double beat_samples, int64_t first, int64_t end) {
+static Status plan_seam(Planner *p, Seam *seam, Fade fade, int64_t first, int64_t end) {
     Status st = BS_OK;
     seam->gain = 1;
     seam->fade_start = seam->out_sample;
@@ -232,75 +144,56 @@ static Status plan_seam(Planner *p, Seam *seam, Fade fade, double beat_samples, 
         return BS_OK;
     }
     if (fade == FADE_SHORT) {
-        int attack_a, attack_b;
-        TRY(listen_at(p, &p->a, seam->from_sample, &attack_a));
-        TRY(listen_at(p, &p->b, seam->to_sample, &attack_b));
-        int attack = attack_a < attack_b ? attack_a : attack_b;
-        if (attack <= ATTACK_TO_MS)
-            place_before_attack(p, attack, seam);
-        else
-            place_sustained(p, seam);
+        TRY(place_short(&p->place, seam));
     } else {
-        double n = fade_beats(fade) * beat_samples, most = MAX_RAMP_S * p->rate;
-        seam->fade_samples = (int32_t)(n < most ? n : most);
-        seam->fade_start = seam->out_sample - seam->fade_samples / 2;
+        double n = fade_beats(fade) * beat_samples(p, seam->to_sample), most = MAX_RAMP_S * p->rate;
+        if (n > most) n = most;
+        if (n > (double)(end - first)) n = (double)(end - first);
+        TRY(place_long(&p->place, seam, (int64_t)n));
     }
     clamp_ramp(seam, first, end);
+    if (fade == FADE_SHORT) TRY(ring_under(p, seam, end));
     if (seam->fade_samples > 0) TRY(measure_ramp(p, seam));
 out:
     return st;
 }
 
-/* How long the recording rings on after `at` without a new attack, in milliseconds up to TAIL_MS. */
-static Status ring_out(Planner *p, int64_t at, int64_t *n_samples, int64_t *fade_samples) {
+/* Where the last segment ends, the recording rings out; or it ends too; or the music would go on and is faded
+ * out over the last beats. */
+static Status plan_tail(Planner *p, MixPlan *plan, const EditSegment *last) {
     Status st = BS_OK;
-    enum { STEP = 10, BACK = 100 };
-    const int64_t step = STEP * p->ms, n_steps = (BACK + TAIL_MS) / STEP;
-    float *block = malloc((size_t)(n_steps * step * p->wide) * sizeof *block);
-    if (!block) return fail(BS_NOMEM, "mixdown: out of memory");
-    TRY(mix_read(p->reader, at - BACK * p->ms, n_steps * step, block));
-    double before = 0, least = 0;
-    for (int i = 0; i < BACK / STEP; i++)
-        before += mean_square(block + i * step * p->wide, step * p->wide) * STEP / BACK;
-    least = before;
-    int64_t k = BACK / STEP;
-    for (; k < n_steps; k++) {
-        double e = mean_square(block + k * step * p->wide, step * p->wide);
-        if (e > ATTACK_RATIO * least + SILENCE || e > 2 * before + SILENCE) break; /* something begins */
-        if (e < least) least = e;
-        if (e < 1e-6 * before + SILENCE) { /* 60 dB down: it has rung out */
-            k++;
-            break;
-        }
+    const int64_t length = last->end_sample - last->start_sample;
+    const bool over = audio_info(p->reader).n_samples - last->end_sample < CUT_MS * p->ms;
+    Ring ring;
+    TRY(place_ring(&p->place, last->end_sample, TAIL_MS, &plan->tail_samples, &ring));
+    if (ring.fall > TAIL_FALL && plan->tail_samples > CUT_MS * p->ms) {
+        plan->tail_fade_samples = plan->tail_samples;
+    } else {
+        const double beats = over ? 0 : FADE_OUT_BEATS * beat_samples(p, last->end_sample - 1);
+        int64_t fade = (int64_t)beats < length / 4 ? (int64_t)beats : length / 4;
+        if (fade < CUT_MS * p->ms) fade = CUT_MS * p->ms < length / 2 ? CUT_MS * p->ms : length / 2;
+        if (!over) plan->tail_samples = 0;
+        plan->tail_fade_samples = plan->tail_samples + fade;
     }
-    int64_t ring = (k - BACK / STEP) * step, left = audio_info(p->reader).n_samples - at;
-    if (k < n_steps && ring > 0 && least >= 1e-6 * before + SILENCE) ring -= step; /* clear of what begins */
-    *n_samples = ring < left ? ring : left;
-    *fade_samples = *n_samples > CUT_MS * p->ms ? *n_samples : CUT_MS * p->ms;
 out:
-    free(block);
     return st;
 }
 
-static Status planner_init(Planner *p, AudioReader *reader, const Tracks *tracks) {
+static void planner_init(Planner *p, AudioReader *reader, const Tracks *tracks, BeatLength beat_length,
+                         void *context) {
     const AudioInfo info = audio_info(reader);
-    *p = (Planner){.reader = reader, .tracks = tracks, .rate = info.sample_rate_hz, .wide = info.n_channels};
-    p->ms = p->rate / 1000;
-    const int32_t widest = tracks && tracks->n && tracks_info(tracks).n_channels > p->wide
-                               ? tracks_info(tracks).n_channels
-                               : p->wide;
-    const size_t bytes = sizeof(float) * (size_t)(PROBE_MS * p->ms * widest);
-    p->a.samples = malloc(bytes);
-    p->b.samples = malloc(bytes);
-    p->drums.samples = malloc(bytes);
-    return p->a.samples && p->b.samples && p->drums.samples ? BS_OK
-                                                            : fail(BS_NOMEM, "mixdown: out of memory");
+    *p = (Planner){.reader = reader,
+                   .tracks = tracks,
+                   .beat_length = beat_length,
+                   .context = context,
+                   .rate = info.sample_rate_hz,
+                   .wide = info.n_channels,
+                   .ms = info.sample_rate_hz / 1000};
+    place_init(&p->place, reader, tracks);
 }
 
 static void planner_drop(Planner *p) {
-    free(p->a.samples);
-    free(p->b.samples);
-    free(p->drums.samples);
+    place_drop(&p->place);
     free(p->ramp_a);
     free(p->ramp_b);
 }
@@ -328,39 +221,32 @@ Status mix_plan_tracks(MixPlan *out, const Edit *edit, AudioReader *reader, cons
                        BeatLength beat_length, void *context) {
     Status st = BS_OK;
     const AudioInfo info = audio_info(reader);
-    MixPlan plan = {0};
-    Planner p = {0};
+    MixPlan plan = {.sample_rate_hz = info.sample_rate_hz, .gain = 1};
+    Planner p;
+    planner_init(&p, reader, tracks, beat_length, context);
     TRY(edit_check(edit, &info));
-    TRY(planner_init(&p, reader, tracks));
     plan.n_seams = edit->n_segments - 1;
-    plan.sample_rate_hz = info.sample_rate_hz;
-    plan.gain = 1;
     plan.seams = calloc((size_t)edit->n_segments, sizeof *plan.seams);
     if (!plan.seams) {
         st = fail(BS_NOMEM, "mixdown: out of memory");
         goto out;
     }
     const EditSegment *first = &edit->segments[0], *last = &edit->segments[plan.n_seams];
-    plan.lead_in_samples = first->start_sample < LEAD_MS * p.ms ? first->start_sample : LEAD_MS * p.ms;
-    plan.lead_fade_samples = plan.lead_in_samples;
-    int64_t at = plan.lead_in_samples, free_from = plan.lead_fade_samples;
+    TRY(place_lead_in(&p.place, first->start_sample, &plan.lead_in_samples, &plan.lead_fade_samples));
+    int64_t at = plan.lead_in_samples, free_from = at;
     for (int32_t i = 0; i < plan.n_seams; i++) {
         const EditSegment *a = &edit->segments[i], *b = &edit->segments[i + 1];
         const int64_t n_a = a->end_sample - a->start_sample, n_b = b->end_sample - b->start_sample;
         Seam *seam = &plan.seams[i];
         at += n_a;
         *seam = (Seam){.out_sample = at, .from_sample = a->end_sample, .to_sample = b->start_sample};
-        double beat = beat_length ? beat_length(context, b->start_sample) : 0.5 * info.sample_rate_hz;
         int64_t lowest = at - n_a / 2 > free_from ? at - n_a / 2 : free_from, highest = at + n_b / 2;
-        keep_to_recording(seam, &info, 2 * p.ms, &lowest, &highest);
-        TRY(plan_seam(&p, seam, (Fade)b->fade, beat, lowest, highest));
+        keep_to_recording(seam, &info, LEAST_MS * p.ms, &lowest, &highest);
+        TRY(plan_seam(&p, seam, (Fade)b->fade, lowest, highest));
         free_from = seam->fade_start + seam->fade_samples;
     }
-    int64_t length = last->end_sample - last->start_sample;
-    TRY(ring_out(&p, last->end_sample, &plan.tail_samples, &plan.tail_fade_samples));
-    plan.n_samples = at + length + plan.tail_samples;
-    if (plan.tail_fade_samples > plan.tail_samples + length / 2)
-        plan.tail_fade_samples = plan.tail_samples + length / 2;
+    TRY(plan_tail(&p, &plan, last));
+    plan.n_samples = at + last->end_sample - last->start_sample + plan.tail_samples;
     *out = plan;
     plan.seams = NULL;
 out:

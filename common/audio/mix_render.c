@@ -56,7 +56,7 @@ static Status blend(Render *r, const Seam *seam) {
         TRY(mix_read(r->reader, x + seam->to_sample, n, r->other));
         for (int64_t i = 0; i < n; i++) {
             float wa, wb;
-            mix_weights(done + i, n_ramp, seam->correlation, &wa, &wb);
+            mix_weights(seam, done + i, &wa, &wb);
             const float gain = 1 - (1 - seam->gain) * mix_hold(done + i, n_ramp);
             for (int32_t c = 0; c < r->wide; c++) {
                 float *a = &r->block[i * r->wide + c];

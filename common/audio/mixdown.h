@@ -1,11 +1,11 @@
 #pragma once
 /* Mixdown: an Edit and the recording become the song. DESIGN: the written grid never shifts.
  *
- * A seam joins A-out and B-in. Percussive seams sit before the attack (lowest energy in [-60, -3] ms) with
- * 2-15 ms fades; sustained ones get longer, centred fades; the gain law comes from measured correlation:
- * linear s = t, g = s / sqrt(s^2 + (1-s)^2 + 2 rho s (1-s)). A small shift may change which samples are
- * read for B inside the fade's handle, never where the grid is. Outside the ramps listed in the plan,
- * output samples equal input samples bit for bit. */
+ * A seam joins A-out and B-in. Struck seams change over before the attack (lowest energy in [-60, -3] ms,
+ * 5-15 ms); where the old line dies away instead of striking again, it rings on under the new one. Sustained
+ * seams get longer, centred fades, and fades of beats keep clear of hits that would sound twice. The gain law
+ * comes from measured correlation. No ramp moves the grid; outside the ramps listed in the plan, output
+ * samples equal input samples bit for bit. */
 #include "common/audio/tracks.h"
 #include "common/song/edit.h"
 
@@ -14,8 +14,9 @@ typedef struct Seam {
     int64_t from_sample, to_sample; /* the recording: where A ends and B starts, on the written grid */
     int64_t fade_start;             /* output position where the ramp begins (may be before out_sample) */
     int32_t fade_samples;
-    float correlation; /* measured rho, clipped to [-.3, 1] */
-    float gain;        /* <= 1: lowers the sum inside this fade so that it stays under full scale */
+    int32_t ring_samples; /* the last part of the ramp, where B is all there and A still rings under it */
+    float correlation;    /* measured rho, clipped to [-.3, 1] */
+    float gain;           /* <= 1: lowers the sum inside this fade so that it stays under full scale */
     uint8_t percussive;
 } Seam;
 

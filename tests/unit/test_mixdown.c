@@ -129,7 +129,8 @@ static void a_single_segment_is_a_copy_with_faded_ends(void **state) {
     cut(&m, 22050, 22050 * 9, FADE_SHORT);
     render(&m);
     assert_int_equal(m.plan.n_seams, 0);
-    assert_int_equal(m.plan.lead_in_samples, 5 * 44);
+    assert_in_range(m.plan.lead_in_samples, 12 * 44, 20 * 44); /* 3 ms and a fade before the attack */
+    assert_int_equal(m.plan.lead_fade_samples, 10 * 44);
     assert_true(m.plan.tail_fade_samples >= 40 * 44);
     assert_exact_outside_ramps(&m);
     assert_true(fabsf(m.out[0]) < 1e-4f);
@@ -331,6 +332,55 @@ static void a_last_chord_rings_out_and_a_new_attack_is_not_heard(void **state) {
     }
 }
 
+/* A beat that is written up to 30 ms late is still struck whole. */
+static void the_first_attack_is_whole(void **state) {
+    (void)state;
+    Mix m = a_band(22050, 16, 1, 1);
+    cut(&m, 22050 * 2 + 30 * 44, 22050 * 5, FADE_SHORT);
+    render(&m);
+    assert_true(m.plan.lead_in_samples > 42 * 44);
+    assert_exact_outside_ramps(&m);
+    const int64_t attack = m.plan.lead_in_samples - 30 * 44;
+    for (int64_t i = -2 * 44; i < 1000; i++) assert_true(m.out[attack + i] == m.raw[22050 * 2 + i]);
+    mix_drop(&m);
+}
+
+static void music_that_would_go_on_is_faded_out_over_two_beats(void **state) {
+    (void)state;
+    Mix m = a_band(22050, 32, 1, 1);
+    cut(&m, 22050 * 2, 22050 * 18, FADE_SHORT);
+    render(&m);
+    assert_int_equal(m.plan.tail_samples, 0);
+    assert_int_equal(m.plan.tail_fade_samples, 2 * 22050);
+    assert_exact_outside_ramps(&m);
+    mix_drop(&m);
+}
+
+/* The old take ends in a cymbal; the new one is struck before that has died away. */
+static void a_last_cymbal_rings_on_under_what_follows(void **state) {
+    (void)state;
+    Mix m = a_band(22050, 40, 1, 1);
+    Rng rng = rng_at(3, 3);
+    const int64_t end = 22050 * 16;
+    for (int64_t i = end - 22050; i < end + RATE * 5; i++)
+        m.raw[i] = (float)(0.4 * rng_between(&rng, -1, 1) * exp(-(double)(i - end + 22050) / RATE));
+    cut(&m, 22050 * 4, end, FADE_SHORT);
+    cut(&m, 22050 * 28, 22050 * 36, FADE_SHORT);
+    render(&m);
+    const Seam *seam = &m.plan.seams[0];
+    assert_in_range(seam->ring_samples, RATE / 2, RATE * 3 / 2);
+    assert_exact_outside_ramps(&m);
+    const int64_t ramp_end = seam->fade_start + seam->fade_samples, change = ramp_end - seam->ring_samples;
+    assert_true(change < seam->out_sample); /* the attack is all the new line's, the cymbal only under it */
+    for (int64_t x = change; x < ramp_end; x++) {
+        const double old = m.out[x] - m.raw[x - seam->out_sample + seam->to_sample],
+                     rings = m.raw[x - seam->out_sample + seam->from_sample],
+                     share = 0.5 + 0.5 * cos(M_PI * (double)(x - seam->fade_start) / seam->fade_samples);
+        assert_true(fabs(old - share * rings) < 1e-3);
+    }
+    mix_drop(&m);
+}
+
 static void a_plan_can_be_held_to_a_length(void **state) {
     (void)state;
     MixPlan plan = {.lead_in_samples = 10,
@@ -474,6 +524,9 @@ int main(void) {
         cmocka_unit_test(a_recording_that_goes_on_has_no_ramp),
         cmocka_unit_test(seams_at_the_very_ends_of_the_recording_are_rendered),
         cmocka_unit_test(a_last_chord_rings_out_and_a_new_attack_is_not_heard),
+        cmocka_unit_test(the_first_attack_is_whole),
+        cmocka_unit_test(music_that_would_go_on_is_faded_out_over_two_beats),
+        cmocka_unit_test(a_last_cymbal_rings_on_under_what_follows),
         cmocka_unit_test(a_plan_can_be_held_to_a_length),
         cmocka_unit_test(loudness_is_one_gain_that_keeps_the_peak),
         cmocka_unit_test(silence_has_no_loudness_to_change),
