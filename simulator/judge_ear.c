@@ -133,6 +133,8 @@ static Status render(JudgeEar *e, const Edit *two, int64_t n_heard) {
     Status st = BS_OK;
     MixPlan plan = {0};
     TRY(mix_plan(&plan, two, e->raw, beat_length, (void *)(uintptr_t)e->truth));
+    const int64_t most = plan.tail_samples + (int64_t)FADE_OUT_MS * e->rate_hz / 1000;
+    if (plan.tail_fade_samples > most) plan.tail_fade_samples = most; /* the whole edit goes on there */
     TRY(make_room(&e->song, plan.n_samples));
     Sink sink = {.mono = e->song.x, .room = plan.n_samples, .wide = e->wide};
     TRY(mix_render_to(&plan, two, e->raw, take, &sink, NULL, NULL));
