@@ -242,7 +242,7 @@ static void menu_bits(const Env *e, int32_t bits[ENV_TARGETS]) {
     }
 }
 
-static void mask_jumps(const Env *e, uint8_t *mask) {
+static int mask_jumps(const Env *e, uint8_t *mask) {
     int32_t bits[ENV_TARGETS];
     int n = ENV_TARGETS;
     if (e->now.last >= 0 && only_lengths(e, &e->es->menus[e->now.last + 1], 4)) {
@@ -250,58 +250,63 @@ static void mask_jumps(const Env *e, uint8_t *mask) {
         n = MENU_DYNAMIC;
     }
     for (int i = 0; i < n; i++) bits[i] = e->now.menu[i] < 0 ? 0 : target_bits(e, i);
-    for (int i = 0; i < ENV_TARGETS; i++) /* eight bytes at a time: three are the next one's, written later */
-        memcpy(mask + ACT_CROSSFADE + i * FADE_COUNT, &fade_bytes[bits[i]], sizeof fade_bytes[0]);
+    int n_legal = 0;
+    for (int i = 0; i < ENV_TARGETS;
+         i++) { /* eight bytes at a time: three are the next one's, written later */
+        uint64_t bytes = fade_bytes[bits[i]];
+        memcpy(mask + ACT_CROSSFADE + i * FADE_COUNT, &bytes, sizeof bytes);
+        n_legal += __builtin_popcountll(bytes);
+    }
+    return n_legal;
 }
 _Static_assert(ENV_PAIRS >= 3, "the last target's eight bytes end inside the pairs");
 
-static void mask_pairs(const Env *e, uint8_t *mask) {
-    memset(mask + ACT_REORDER, 0, ENV_PAIRS);
-    if (e->now.last < 0 || e->plan.job.no_reorder) return;
+static int mask_pairs(const Env *e, uint8_t *mask) {
+    int n_legal = 0;
+    for (int i = 0; i < ENV_PAIRS; i++) mask[ACT_REORDER + i] = 0;
+    if (e->now.last < 0 || e->plan.job.no_reorder) return 0;
     const EnvMenu *menu = &e->es->menus[e->now.last + 1];
     int64_t left = e->plan.hi - e->now.length;
     bool simple = only_lengths(e, menu, menu->pair_most_units);
-    for (int i = 0; i < ENV_PAIRS; i++)
-        mask[ACT_REORDER + i] = menu->pair_samples[i] <= left && (simple || pair_legal(e, i));
+    for (int i = 0; i < ENV_PAIRS; i++) {
+        bool legal = menu->pair_samples[i] <= left && (simple || pair_legal(e, i));
+        mask[ACT_REORDER + i] = legal;
+        n_legal += legal;
+    }
+    return n_legal;
 }
 
-static void mask_spans(const Env *e, uint8_t *mask) {
+static int mask_spans(const Env *e, uint8_t *mask) {
     int32_t p = e->now.playhead;
-    if (p >= e->es->n) return;
+    if (p >= e->es->n) return 0;
     const EnvUnit *x = &e->es->units[p];
-    int cuts = may_cut(e) ? x->spans : 0, loops = e->now.owed <= 1 ? x->loops : 0;
+    int cuts = may_cut(e) ? x->spans : 0, loops = e->now.owed <= 1 ? x->loops : 0, n_legal = 0;
     for (int k = 0; k < SPANS; k++) {
-        mask[ACT_KEEP + k] = x->spans >> k & 1 && append_fits(e, p, x->end[k], 1, -1);
+        bool keep = x->spans >> k & 1 && append_fits(e, p, x->end[k], 1, -1);
+        mask[ACT_KEEP + k] = keep;
         mask[ACT_CUT + k] = cuts >> k & 1;
-        for (int times = 2; loops >> k & 1 && times <= 4; times++)
-            mask[ACT_LOOP + k * 3 + times - 2] = append_fits(e, p, x->end[k], times, -1);
+        n_legal += keep + (cuts >> k & 1);
+        for (int times = 2; loops >> k & 1 && times <= 4; times++) {
+            bool loop = append_fits(e, p, x->end[k], times, -1);
+            mask[ACT_LOOP + k * 3 + times - 2] = loop;
+            n_legal += loop;
+        }
     }
-}
-
-static int count_ones(const uint8_t mask[ENV_ACTIONS]) {
-    int n = 0, i = 0;
-    for (uint64_t x; i + 8 <= ENV_ACTIONS; i += 8) {
-        memcpy(&x, mask + i, 8);
-        n += __builtin_popcountll(x);
-    }
-    for (; i < ENV_ACTIONS; i++) n += mask[i];
-    return n;
+    return n_legal;
 }
 
 int legal_mask(const Env *e, uint8_t mask[ENV_ACTIONS]) {
-    memset(mask, 0, ENV_ACTIONS);
+    zero_bytes(mask, ENV_ACTIONS);
     if (e->now.done) return 0;
     if (e->now.rest_only) {
         mask[ACT_REST] = 1;
         return 1;
     }
-    mask_spans(e, mask);
+    int n_legal =
+        mask_spans(e, mask) + rest_legal(e); /* counted on the way: bytes just written read back slowly */
     mask[ACT_REST] = rest_legal(e);
-    if (!e->now.owed) {
-        mask_jumps(e, mask);
-        mask_pairs(e, mask);
-    }
-    return count_ones(mask);
+    if (!e->now.owed) n_legal += mask_jumps(e, mask) + mask_pairs(e, mask);
+    return n_legal;
 }
 
 #define FOUND(action)           \

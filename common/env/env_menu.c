@@ -113,37 +113,48 @@ static void pick_targets(const EnvSong *es, Pick *p) {
     pick_cheapest(es, p, tune);
 }
 
-/* What a target looks like from `last` (-1: start of the edit) over seam `s`, without what depends on the
- * episode. */
-void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float *row) {
+/* How a target looks from `last` (-1: start of the edit) over seam `s`: the first columns of its row. */
+void edge_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float edge[EDGE]) {
     const EnvUnit *x = &es->units[v];
-    row[OBS_TARGET_THERE] = 1;
-    row[OBS_TARGET_TRANSITION] = last >= 0 && v != last + 1 ? seam_transition(s, FADE_SHORT) : 0;
-    row[OBS_TARGET_TEMPO] = s->tempo;
-    row[OBS_TARGET_PHRASE] = s->phrase;
-    row[OBS_TARGET_PHASE] = s->phase == 0;
-    row[OBS_TARGET_FORM_STEP] = form_distance(es, last, x);
-    row[OBS_TARGET_SAME_SLOT] =
+    edge[OBS_TARGET_THERE] = 1;
+    edge[OBS_TARGET_TRANSITION] = last >= 0 && v != last + 1 ? seam_transition(s, FADE_SHORT) : 0;
+    edge[OBS_TARGET_TEMPO] = s->tempo;
+    edge[OBS_TARGET_PHRASE] = s->phrase;
+    edge[OBS_TARGET_PHASE] = s->phase == 0;
+    edge[OBS_TARGET_FORM_STEP] = form_distance(es, last, x);
+    edge[OBS_TARGET_SAME_SLOT] =
         last >= 0 && x->pos >= 0 && es->units[last].pos >= 0 && x->pos == es->units[last].pos + 1;
-    row[OBS_TARGET_KEPT] = 0;
-    row[OBS_TARGET_FLAW] = x->bar_flaw;
-    row[OBS_TARGET_RANK] = x->rank;
-    row[OBS_TARGET_PHRASE_START] = x->starts[SPAN_PHRASE] && x->in_take;
-    row[OBS_TARGET_SECTION_START] = x->starts[SPAN_SECTION] && x->in_take;
+    edge[OBS_TARGET_KEPT] = 0;
+}
+
+/* And wherever it is seen from: the others. */
+static void landing_features(const EnvSong *es, int32_t v, float landing[LANDING]) {
+    const EnvUnit *x = &es->units[v];
+    landing[OBS_TARGET_FLAW - EDGE] = x->bar_flaw;
+    landing[OBS_TARGET_RANK - EDGE] = x->rank;
+    landing[OBS_TARGET_PHRASE_START - EDGE] = x->starts[SPAN_PHRASE] && x->in_take;
+    landing[OBS_TARGET_SECTION_START - EDGE] = x->starts[SPAN_SECTION] && x->in_take;
     int32_t end = v + 1;
     if (x->take >= 0 && x->in_take) {
         const SongTake *take = &es->song->takes[x->take];
         end = take->first_unit + take->n_units;
     }
-    row[OBS_TARGET_RUN_LENGTH] = (float)span_samples(es, v, end > v ? end : v + 1); /* x per_sample later */
-    row[OBS_TARGET_WORTH_BAR] = mean_content(es, v, x->end[SPAN_BAR]);
-    row[OBS_TARGET_WORTH_PHRASE] = mean_content(es, v, x->end[SPAN_PHRASE]);
-    row[OBS_TARGET_WORTH_SECTION] = mean_content(es, v, x->end[SPAN_SECTION]);
-    row[OBS_TARGET_START] = last < 0 ? start_cost(es, v) : 0;
-    row[OBS_TARGET_SECTION_LENGTH] = (float)span_samples(es, v, x->end[SPAN_SECTION]); /* too */
-    row[OBS_TARGET_SECTION_LANDS] = 0;
-    row[OBS_TARGET_FORM_LEFT] = form_left(es, v); /* too */
-    row[OBS_TARGET_AHEAD] = 0;
+    landing[OBS_TARGET_RUN_LENGTH - EDGE] = (float)span_samples(es, v, end > v ? end : v + 1);
+    landing[OBS_TARGET_WORTH_BAR - EDGE] = mean_content(es, v, x->end[SPAN_BAR]);
+    landing[OBS_TARGET_WORTH_PHRASE - EDGE] = mean_content(es, v, x->end[SPAN_PHRASE]);
+    landing[OBS_TARGET_WORTH_SECTION - EDGE] = mean_content(es, v, x->end[SPAN_SECTION]);
+    landing[OBS_TARGET_START - EDGE] = 0; /* only before the first unit */
+    float section = (float)span_samples(es, v, x->end[SPAN_SECTION]);
+    landing[OBS_TARGET_SECTION_LENGTH - EDGE] = section;
+    landing[OBS_TARGET_FORM_LEFT - EDGE] = form_left(es, v);
+    int32_t whole[2] = {section < 0x7fffff00 ? (int32_t)section : INT32_MAX, v};
+    memcpy(landing + LANDING_SECTION, whole, sizeof whole);
+}
+
+static void landings_make(EnvSong *es) {
+    for (int32_t v = 0; v < es->n; v++) landing_features(es, v, es->landings + (size_t)v * LANDING);
+    static const int32_t nowhere[2] = {-2, -1}; /* fits no window, lies after no playhead */
+    memcpy(es->landings + (size_t)es->n * LANDING + LANDING_SECTION, nowhere, sizeof nowhere);
 }
 
 /* The eight sections nearest to the anchor, each going on here or at the next section. */
@@ -191,10 +202,10 @@ static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
     }
 }
 
-static void target_fill(const EnvSong *es, int32_t last, int32_t v, float *row) {
+static void edge_fill(const EnvSong *es, int32_t last, int32_t v, float edge[EDGE]) {
     Seam s = {0};
     if (last >= 0) s = seam_of(es, last, v);
-    target_features(es, last, v, &s, row);
+    edge_features(es, last, v, &s, edge);
 }
 
 static int32_t first_beat(const EnvSong *es, int32_t tune) {
@@ -205,6 +216,7 @@ static int32_t first_beat(const EnvSong *es, int32_t tune) {
 
 void menus_make(EnvSong *es) {
     int32_t tune = -1, first = -1;
+    landings_make(es);
     for (int32_t anchor = 0; anchor <= es->n; anchor++) {
         EnvMenu *m = &es->menus[anchor];
         Pick p = {m->target + MENU_DYNAMIC, anchor, 0};
@@ -217,15 +229,8 @@ void menus_make(EnvSong *es) {
                 m->samples[k][i] = x < INT32_MAX ? (int32_t)x : INT32_MAX;
             }
             if (v < 0) continue;
-            float *row = m->features[i - MENU_DYNAMIC];
-            target_fill(es, anchor - 1, v, row);
+            edge_fill(es, anchor - 1, v, m->edge[i]);
             m->fade_room[i] = fade_room(es, anchor - 1, v);
-            m->run_length[i] = row[OBS_TARGET_RUN_LENGTH];
-            m->section_length[i] = row[OBS_TARGET_SECTION_LENGTH];
-            m->form_left[i] = row[OBS_TARGET_FORM_LEFT];
-            m->section_samples[i] = row[OBS_TARGET_SECTION_LENGTH] < 0x7fffff00
-                                        ? (int32_t)row[OBS_TARGET_SECTION_LENGTH]
-                                        : INT32_MAX;
         }
         if (tune_at(es, anchor) != tune) {
             tune = tune_at(es, anchor);
@@ -234,7 +239,7 @@ void menus_make(EnvSong *es) {
         m->first = first;
         m->tune = tune;
         if (first >= 0) {
-            target_fill(es, anchor - 1, first, m->first_features);
+            edge_fill(es, anchor - 1, first, m->first_edge);
             m->first_room = fade_room(es, anchor - 1, first);
         }
         pick_pairs(es, m, anchor);

@@ -74,118 +74,107 @@ static void observe_here(const Env *e, const Seam *s, float *x) {
     }
 }
 
-typedef float F8 __attribute__((vector_size(32), aligned(4), may_alias));
-
-/* What of the anchor's rows depends on the episode, a column at a time. */
-typedef struct Columns {
-    float run_length[ENV_TARGETS], section_length[ENV_TARGETS], form_left[ENV_TARGETS];
-    float lands[ENV_TARGETS], ahead[ENV_TARGETS];
-} Columns;
-
-/* out = min(x scale, most), eight at a time */
-static inline void scale_column(float *out, const float *x, float scale, float most) {
-    F8 limit = {most, most, most, most, most, most, most, most};
-    for (int i = 0; i < ENV_TARGETS; i += 8) {
-        F8 y = *(const F8 *)(x + i) * scale;
-        I8 over = y > limit;
-        *(I8 *)(out + i) = (over & (I8)limit) | (~over & (I8)y);
-    }
-}
+/* What the episode does to a landing: samples become shares of the window, and two flags are set. */
+typedef struct Lens {
+    F8 scale[2], most[2];
+    I8 low, high; /* 1 where the integer behind a flag's column lies between these */
+} Lens;
 
 static int32_t room_of(int64_t x) { return x > INT32_MAX - 1 ? INT32_MAX - 1 : x < -1 ? -1 : (int32_t)x; }
 
-static void make_columns(const Env *e, const EnvMenu *menu, Columns *c) {
-    const EnvNow *now = &e->now;
-    float scale = e->plan.per_sample;
-    scale_column(c->run_length, menu->run_length, scale, 2);
-    scale_column(c->section_length, menu->section_length, scale, 2);
-    scale_column(c->form_left, menu->form_left, scale, 4);
-    int32_t lo = room_of(e->plan.lo - now->length), hi = room_of(e->plan.hi - now->length);
-    const F8 one = {1, 1, 1, 1, 1, 1, 1, 1};
-    for (int i = 0; i < ENV_TARGETS; i += 8) {
-        I8 section = *(const I8 *)(menu->section_samples + i), v = *(const I8 *)(now->menu + i);
-        *(I8 *)(c->lands + i) = (section >= lo) & (section <= hi) & (I8)one;
-        *(I8 *)(c->ahead + i) = (v > now->playhead) & (I8)one;
-    }
+enum {
+    RUN_LANE = OBS_TARGET_RUN_LENGTH - EDGE, /* of the first eight columns of a landing, then of the others */
+    SECTION_LANE = OBS_TARGET_SECTION_LENGTH - EDGE - 8,
+    LANDS_LANE = OBS_TARGET_SECTION_LANDS - EDGE - 8,
+    LEFT_LANE = OBS_TARGET_FORM_LEFT - EDGE - 8,
+    AHEAD_LANE = OBS_TARGET_AHEAD - EDGE - 8,
+};
+_Static_assert(LANDS_LANE == 2 && AHEAD_LANE == 4, "as flags_of shuffles them");
+_Static_assert(LANDING_SECTION == 8 + 5 && LANDING_UNIT == 8 + 6, "as flags_of shuffles them");
+
+_Static_assert(RUN_LANE == 4 && SECTION_LANE == 1 && LEFT_LANE == 3, "as lens_of lists them");
+
+static Lens lens_of(const Env *e) {
+    const float x = e->plan.per_sample, any = __builtin_inff();
+    int32_t lo = room_of(e->plan.lo - e->now.length), hi = room_of(e->plan.hi - e->now.length);
+    const int32_t no = INT32_MAX;
+    return (Lens){.scale = {{1, 1, 1, 1, x, 1, 1, 1}, {1, x, 1, x, 1, 1, 1, 1}},
+                  .most = {{any, any, any, any, 2, any, any, any}, {any, 2, any, 4, any, any, any, any}},
+                  .low = {no, no, lo, no, e->now.playhead + 1, no, no, no},
+                  .high = {-1, -1, hi, -1, INT32_MAX, -1, -1, -1}};
 }
 
-/* A row of the tables as it is observed now. */
-static void observe_row(const Env *e, int32_t v, float *row) {
-    const EnvNow *now = &e->now;
-    float section = row[OBS_TARGET_SECTION_LENGTH];
-    row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
-    row[OBS_TARGET_RUN_LENGTH] = clip(row[OBS_TARGET_RUN_LENGTH] * e->plan.per_sample, 0, 2);
-    row[OBS_TARGET_SECTION_LANDS] = lands(&e->plan, now->length + (int64_t)section);
-    row[OBS_TARGET_SECTION_LENGTH] = clip(section * e->plan.per_sample, 0, 2);
-    row[OBS_TARGET_FORM_LEFT] = clip(row[OBS_TARGET_FORM_LEFT] * e->plan.per_sample, 0, 4);
-    row[OBS_TARGET_AHEAD] = v > now->playhead;
+static inline I8 flags_of(const Lens *l, I8 landing) {
+    const I8 one = (I8)(F8){1, 1, 1, 1, 1, 1, 1, 1};
+    I8 x = __builtin_shufflevector(landing, landing, 0, 0, 5, 0, 6, 0, 0, 0);
+    return (x >= l->low) & (x <= l->high) & one;
 }
 
-/* The rows that lie ready in the anchor's menu. */
-static void observe_menu(const Env *e, const EnvMenu *menu, float (*rows)[ENV_TARGET_FEATURES]) {
-    Columns c;
-    make_columns(e, menu, &c);
-    memcpy(rows[MENU_DYNAMIC], menu->features, sizeof menu->features);
-    for (int i = MENU_DYNAMIC; i < ENV_TARGETS; i++) {
-        int32_t v = e->now.menu[i];
-        float *row = rows[i];
-        if (v < 0) {
-            memset(row, 0, sizeof *rows);
-            continue;
-        }
-        row[OBS_TARGET_KEPT] = e->kept[v] < 2 ? e->kept[v] : 2;
-        row[OBS_TARGET_RUN_LENGTH] = c.run_length[i];
-        row[OBS_TARGET_SECTION_LENGTH] = c.section_length[i];
-        row[OBS_TARGET_SECTION_LANDS] = c.lands[i];
-        row[OBS_TARGET_FORM_LEFT] = c.form_left[i];
-        row[OBS_TARGET_AHEAD] = c.ahead[i];
-    }
+/* A row from its two parts; v = -1: a row of zeros. Writes three floats more than the row has: the next
+ * row's, or the pairs', which are written later. */
+static inline void put_row(const Env *e, const Lens *l, const float edge[EDGE], int32_t v, float *row) {
+    static const float times[3] = {0, 1, 2};
+    int32_t u = v < 0 ? e->es->n : v, k = v < 0 ? 0 : e->kept[v] < 2 ? e->kept[v] : 2;
+    const float *landing = e->es->landings + (size_t)u * LANDING;
+    F8 first = *(const F8 *)landing;
+    I8 others = *(const I8 *)(landing + 8), columns = {-1, -1, -1, -1, -1, 0, 0, 0};
+    *(I8 *)row = *(const I8 *)edge & (all_of(v) >= 0);
+    *(F8 *)(row + 8) = at_most(first * l->scale[0], l->most[0]);
+    *(I8 *)(row + 16) = (I8)at_most((F8)(others & columns) * l->scale[1], l->most[1]) | flags_of(l, others);
+    row[OBS_TARGET_KEPT] = times[k];
 }
+_Static_assert(ENV_TARGET_FEATURES == 21 && 24 - 21 <= ENV_PAIRS * ENV_PAIR_FEATURES, "three rows of eight");
 
 static void observe_targets(const Env *e, const Seam *here, EnvObs *obs) {
     const EnvSong *es = e->es;
     const EnvNow *now = &e->now;
     const EnvMenu *menu = &es->menus[anchor_of(e)];
+    const Lens lens = lens_of(e);
     float(*rows)[ENV_TARGET_FEATURES] = obs->target_features;
     bool started = now->last >= 0; /* before that there is no seam, and every target is a start */
-    memcpy(obs->target, now->menu, sizeof obs->target);
-    memset(rows, 0, (started ? MENU_DYNAMIC : ENV_TARGETS) * sizeof *rows);
-    if (started) observe_menu(e, menu, rows);
-    for (int i = 0; i < (started ? MENU_DYNAMIC : ENV_TARGETS); i++) {
+    int n_own = started ? MENU_DYNAMIC : ENV_TARGETS;
+    copy_bytes(obs->target, now->menu, sizeof obs->target);
+    for (int i = 0; i < n_own; i++) {
         int32_t v = now->menu[i];
-        if (v < 0) continue;
-        if (started && v == menu->first) {
-            memcpy(rows[i], menu->first_features, sizeof menu->first_features);
-        } else {
+        float edge[EDGE] = {0};
+        if (v >= 0 && started && v == menu->first) {
+            copy_bytes(edge, menu->first_edge, sizeof edge);
+        } else if (v >= 0) {
             Seam s = {0};
             if (v == now->playhead)
                 s = *here;
             else if (started)
                 s = seam_of(es, now->last, v);
-            target_features(es, now->last, v, &s, rows[i]);
+            edge_features(es, now->last, v, &s, edge);
         }
-        observe_row(e, v, rows[i]);
+        put_row(e, &lens, edge, v, rows[i]);
+        if (v >= 0 && !started) rows[i][OBS_TARGET_START] = start_cost(es, v);
     }
+    for (int i = n_own; i < ENV_TARGETS; i++) put_row(e, &lens, menu->edge[i], now->menu[i], rows[i]);
 }
 
 static void observe_pairs(const Env *e, EnvObs *obs) {
     const EnvSong *es = e->es;
     if (e->now.last < 0) {
         memset(obs->pair, 0xff, sizeof obs->pair); /* -1: nothing to reorder yet */
-        memset(obs->pair_features, 0, sizeof obs->pair_features);
+        zero_bytes(obs->pair_features, sizeof obs->pair_features);
         return;
     }
     const EnvMenu *menu = &es->menus[e->now.last + 1];
-    memcpy(obs->pair, menu->pair_seen, sizeof obs->pair);
-    memcpy(obs->pair_features, menu->pair_features, sizeof obs->pair_features);
+    const float any = __builtin_inff();
+    F8 scale = {1, 1, 1, 1, 1, 1, 1, 1}, most = {any, any, any, any, any, any, any, any};
+    scale[OBS_PAIR_LENGTH] = e->plan.per_sample;
+    most[OBS_PAIR_LENGTH] = 2;
+    copy_bytes(obs->pair, menu->pair_seen, sizeof obs->pair);
     for (int i = 0; i < ENV_PAIRS; i++) {
         float *row = obs->pair_features[i];
+        *(F8 *)row = at_most(*(const F8 *)menu->pair_features[i] * scale, most);
         if (menu->pair_section[i] < 0) continue;
-        row[OBS_PAIR_LENGTH] = clip(row[OBS_PAIR_LENGTH] * e->plan.per_sample, 0, 2);
         int32_t kept = e->section_kept[menu->pair_section[i]];
         if (kept > 0) row[OBS_PAIR_KEPT] = (float)kept / (float)(menu->pair_units[i] - 1);
     }
 }
+_Static_assert(ENV_PAIR_FEATURES == 8, "a row is one vector");
 
 void env_observe(const Env *env, EnvObs *obs) {
     int32_t p = env->now.playhead, last = env->now.last;
@@ -195,7 +184,7 @@ void env_observe(const Env *env, EnvObs *obs) {
     obs->playhead = env->now.playhead < env->es->n ? env->now.playhead : -1;
     obs->last_kept = env->now.last;
     obs->last_action = env->now.last_action;
-    memset(obs->step, 0, sizeof obs->step);
+    zero_bytes(obs->step, sizeof obs->step);
     observe_window(env, obs->step);
     observe_last(env, obs->step);
     observe_here(env, &here, obs->step);

@@ -73,6 +73,7 @@ static void make_units(EnvSong *es) {
         x->tune = su->take >= 0 ? (int16_t)s->takes[su->take].tune : -1;
         x->in_take = su->take >= 0 && (su->kind == UNIT_BEAT || su->kind == UNIT_FREE);
         x->pos = x->pid = x->section = x->slot = x->next_slot = -1;
+        x->song_slot = su->slot;
         x->label = x->offset = -1;
         x->vocal = su->vocal;
         es->start[u] = su->start_sample;
@@ -429,6 +430,7 @@ static size_t lay_out(EnvSong *es, char *base) {
     es->flaw_sum = take_part(base, &at, (n + 1) * sizeof *es->flaw_sum);
     es->content_sum = take_part(base, &at, (n + 1) * sizeof *es->content_sum);
     es->context = take_part(base, &at, n * CONTEXT * sizeof *es->context);
+    es->landings = take_part(base, &at, (n + 1) * LANDING * sizeof *es->landings);
     es->pid_first = take_part(base, &at, (n + 1) * sizeof *es->pid_first);
     es->pid_units = take_part(base, &at, (n + 1) * sizeof *es->pid_units);
     es->tunes = take_part(base, &at, (size_t)s->n_tunes * sizeof *es->tunes);

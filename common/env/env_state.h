@@ -41,6 +41,7 @@ typedef struct EnvUnit {
     float vocal, rank, bar_flaw;
     float flaw_ahead[SPANS]; /* mean flaw from it to the end of each span */
     int32_t slot, next_slot; /* bar of the form it plays, and the bar of the beat after it; -1 */
+    int32_t song_slot;       /* as the Song has it: -1 in a tune that is its own form */
     float bar_cos, bar_sin;  /* of the place in the bar of the unit after it */
 } EnvUnit;
 
@@ -57,6 +58,13 @@ typedef struct EnvSection {
     float flaw;
 } EnvSection;
 
+/* A target's row of the observation (OBS_TARGET) in two parts: its first EDGE columns depend on where the
+ * jump comes from, the others on the unit it goes to, but for lengths, which are in samples here. Behind
+ * these a landing holds two integers: samples to the end of its section, and the unit. */
+enum { EDGE = 8, LANDING = 16, LANDING_SECTION = 13, LANDING_UNIT = 14 };
+_Static_assert((int)OBS_TARGET_KEPT == EDGE - 1, "kept is of the episode");
+_Static_assert((int)ENV_TARGET_FEATURES <= EDGE + LANDING_SECTION, "columns lie before the integers");
+
 /* What a menu holds for an anchor, entry by entry as EnvNow.menu has them: the first MENU_DYNAMIC are empty.
  */
 typedef struct EnvMenu {
@@ -65,10 +73,7 @@ typedef struct EnvMenu {
     int32_t fade_room[ENV_TARGETS];  /* longest fade in beats that handles and tempo allow */
     int32_t first_room;  /* the same for the tune's first beat, which is nearly always first allowed */
     int32_t first, tune; /* the tune it is made for */
-    float first_features[ENV_TARGET_FEATURES];
-    float features[MENU_STATIC][ENV_TARGET_FEATURES];
-    float run_length[ENV_TARGETS], section_length[ENV_TARGETS], form_left[ENV_TARGETS]; /* samples */
-    int32_t section_samples[ENV_TARGETS];
+    float first_edge[EDGE], edge[ENV_TARGETS][EDGE];
     int32_t pair[ENV_PAIRS][3]; /* first and end of the section, where to go on; -1 = none */
     int32_t pair_section[ENV_PAIRS];
     int32_t pair_seen[ENV_PAIRS][2]; /* first of the section, where to go on: as it is observed */
@@ -88,6 +93,7 @@ struct EnvSong {
     double *flaw_sum;    /* n + 1 */
     double *content_sum; /* n + 1: content x samples of the units before */
     float *context;      /* n x CONTEXT */
+    float *landings;     /* n + 1 x LANDING; the last is that of no target */
     int32_t *pid_first;  /* n_pids + 1 offsets into pid_units */
     int32_t *pid_units;  /* units that play a beat of the form, by pid then time */
     EnvTune *tunes;
@@ -151,7 +157,34 @@ struct Env {
     uint8_t *out_fades;     /* MAX_OUT */
 };
 
-typedef int32_t I8 __attribute__((vector_size(32), aligned(4), may_alias)); /* eight menu entries */
+/* Eight values at once, anywhere. */
+typedef int32_t I8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float F8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+static inline I8 all_of(int32_t x) { return (I8){x, x, x, x, x, x, x, x}; }
+static inline F8 at_most(F8 x, F8 limit) {
+    I8 over = x > limit;
+    return (F8)((over & (I8)limit) | (~over & (I8)x));
+}
+/* n >= 32 bytes, few and known. The empty asm hides that this is memset and memcpy: gcc would make string
+ * instructions of them, which take longer to start than these take. */
+static inline void zero_bytes(void *to, size_t n) {
+    char *p = to;
+    I8 x = all_of(0);
+    __asm__("" : "+x"(x));
+    for (size_t i = 0; i + 32 <= n; i += 32) *(I8 *)(void *)(p + i) = x;
+    *(I8 *)(void *)(p + n - 32) = x;
+}
+static inline void copy_bytes(void *to, const void *from, size_t n) {
+    char *p = to;
+    const char *q = from;
+    for (size_t i = 0; i + 32 <= n; i += 32) {
+        I8 x = *(const I8 *)(const void *)(q + i);
+        __asm__("" : "+x"(x));
+        *(I8 *)(void *)(p + i) = x;
+    }
+    if (n % 32) *(I8 *)(void *)(p + n - 32) = *(const I8 *)(const void *)(q + n - 32);
+}
 
 static inline int64_t span_samples(const EnvSong *es, int32_t a, int32_t b) {
     return es->start[b] - es->start[a];
@@ -193,7 +226,7 @@ int fade_room(const EnvSong *es, int32_t last, int32_t v);
 /* env_menu.c */
 void menus_make(EnvSong *es);
 void menu_update(Env *e);
-void target_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float *row);
+void edge_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float edge[EDGE]);
 
 /* Bars of the form from the one that comes next to the one `x` plays, / 16. */
 static inline float form_distance(const EnvSong *es, int32_t last_slotted, const EnvUnit *x) {

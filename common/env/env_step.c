@@ -19,7 +19,7 @@ static void append_unit(Env *e, int32_t u, int fade, bool rewards) {
     if (x->pid >= 0) {
         if (e->pid_kept[x->pid]++ == 0) now->n_covered++;
         if (x->pid >= now->next_pid) now->next_pid = x->pid + 1;
-        if (es->song->units[u].slot > now->furthest_slot) now->furthest_slot = es->song->units[u].slot;
+        if (x->song_slot > now->furthest_slot) now->furthest_slot = x->song_slot;
     }
     e->out[now->n_out] = u;
     e->out_fades[now->n_out++] = (uint8_t)fade;
