@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/env/env_state.h"
+#include "common/song/excerpt.h"
 
 /* cos and sin of 2 pi / m for m = 0..MAX_METER: no libm here. */
 static void turn_of(int m, double *c, double *s) {
@@ -116,7 +117,7 @@ static void make_limits(EnvSong *es) {
     for (int32_t u = 0; u < es->n; u++) {
         int64_t samples = span_samples(es, u, u + 1);
         const EnvUnit *x = &es->units[u];
-        if (samples > es->longest_unit) es->longest_unit = samples;
+        if (samples > es->longest_unit && !song_unit_left_out(es->song, u)) es->longest_unit = samples;
         for (int32_t t = 0; t < es->song->n_tunes; t++) {
             if (x->tune >= 0 && x->tune != t) continue;
             if (samples < es->tunes[t].shortest_unit) es->tunes[t].shortest_unit = samples;

@@ -1,5 +1,6 @@
 /* Job: window arithmetic, checks and packed bytes. */
 #include "common/song/job.h"
+#include "common/song/excerpt.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static int64_t longest_unit(const Song *song) {
     int64_t longest = 0;
     for (int32_t u = 0; u < song->n_units; u++) {
         int64_t n = song_unit_samples(song, u);
-        if (n > longest) longest = n;
+        if (n > longest && !song_unit_left_out(song, u)) longest = n;
     }
     return longest;
 }
