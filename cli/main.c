@@ -14,6 +14,7 @@ typedef struct Verb {
 static const Verb verbs[] = {
     {"edit", "bandsaw-editor", NULL,
      "cut a song out of a recording: bandsaw edit rehearsal.wav -o song.flac --target 3:30"},
+    {"show", "bandsaw-editor", NULL, "a recording on one sheet: takes, form, beats, key, loudness, mistakes"},
     {"takes", "bandsaw-featurizer", NULL, "list the takes of a recording"},
     {"beats", "bandsaw-featurizer", NULL, "print seconds<TAB>position-in-bar for every beat"},
     {"featurize", "bandsaw-featurizer", NULL, "hear every recording of a folder"},

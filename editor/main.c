@@ -10,6 +10,7 @@ static const struct {
     Status (*run)(int argc, char **argv);
 } verbs[] = {
     {"edit", "cut a song out of a recording", verb_edit},
+    {"show", "what was heard in a recording, as a picture", verb_show},
     {"eval", "compare policies on recordings whose truth is known", verb_eval},
     {"plot", "learning curves of runs as a picture", verb_plot},
 };

@@ -12,6 +12,7 @@
 #include "common/audio/audio.h"
 #include "featurizer/dsp/columns.h"
 #include "featurizer/dsp/hearing.h"
+#include "featurizer/dsp/key.h"
 
 enum { BLOCK = 16384, CLIP_HOP = 512 };
 static const double shortest_s = 4;
@@ -21,6 +22,7 @@ typedef struct Session {
     AudioReader *reader;
     AudioInfo info;
     int32_t n_clip;
+    Loudness loudness;
     uint16_t *clipped; /* [n_clip] samples at full scale or in flat tops per CLIP_HOP frames */
     float *mono;
     int64_t n_mono;
@@ -48,6 +50,7 @@ static Status scan(Session *s) {
     Status st = BS_OK;
     int32_t channels = s->info.n_channels;
     float *block = malloc(sizeof(float) * BLOCK * (size_t)channels);
+    LoudnessMeter *meter = NULL;
     float *before = arena_alloc(&s->mem, sizeof(float) * (size_t)channels);
     uint8_t *still = arena_alloc(&s->mem, (size_t)channels);
     s->n_clip = (int32_t)(s->info.n_samples / CLIP_HOP + 1);
@@ -56,6 +59,7 @@ static Status scan(Session *s) {
         st = fail(BS_NOMEM, "%s: out of memory", s->paths[0]);
         goto out;
     }
+    TRY(loudness_open_level(&meter, channels, s->info.sample_rate_hz));
     for (int64_t at = 0, n = 0; at < s->info.n_samples; at += n) {
         TRY(audio_read_at(s->reader, at, BLOCK, block, &n));
         if (n < 1) {
@@ -76,8 +80,10 @@ static Status scan(Session *s) {
             }
             s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + cut);
         }
+        TRY(loudness_add(meter, block, n));
     }
 out:
+    s->loudness = loudness_close(meter);
     free(block);
     return st;
 }
@@ -257,6 +263,9 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
     song->n_channels = s->info.n_channels;
     song->n_samples = s->info.n_samples;
     song->featurizer_version = FEATURIZER_VERSION;
+    song->tuning_cents = 100 * h->frames.tuning;
+    song->loudness_lufs = (float)s->loudness.integrated_lufs;
+    song->loudness_range_lu = (float)s->loudness.range_lu;
     TRY(write_sources(s, song, names));
     for (int32_t i = 0, at = 0; i < h->n_tunes; at += h->tunes[i++].form.n_slots) {
         const HeardTune *tune = &h->tunes[i];
@@ -293,6 +302,7 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
     TRY(flaws_find(heard, cut.n, n_places, &s->mem, s->flaw_rows));
     for (int32_t u = 0; u < cut.n; u++) song->units[u].flaw = heard[u].flaw;
     write_takes(song, h);
+    TRY(keys_find(song, &s->mem));
     TRY(columns_fill(song, heard, extras));
 out:
     return st;

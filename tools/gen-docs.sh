@@ -16,6 +16,7 @@ trap 'rm -rf "$work"' EXIT
         "$bin/$program" $verb --options-markdown || echo "gen-docs: $program $verb has no --options-markdown" >&2
     done <<-LIST
 	bandsaw-editor edit
+	bandsaw-editor show
 	bandsaw-featurizer featurize
 	bandsaw train
 	bandsaw-editor eval

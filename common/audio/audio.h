@@ -87,5 +87,7 @@ Status loudness_measure(const float *samples, int64_t n_samples, int32_t n_chann
 /* The same in pieces, for what does not fit in memory. */
 typedef struct LoudnessMeter LoudnessMeter;
 Status loudness_open(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz);
+/* Without the true peak, which costs more than all the rest: it reads -120. */
+Status loudness_open_level(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz);
 Status loudness_add(LoudnessMeter *meter, const float *samples, int64_t n_samples);
 Loudness loudness_close(LoudnessMeter *meter); /* of all that was added; NULL gives silence */

@@ -15,20 +15,27 @@ struct LoudnessMeter {
     int32_t n_channels;
 };
 
-Status loudness_open(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz) {
+static Status open_meter(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz, int mode) {
     if (n_channels < 1 || rate_hz < 16)
         return fail(BS_INVALID, "loudness: %d channels, %d Hz", n_channels, rate_hz);
     LoudnessMeter *meter = calloc(1, sizeof *meter);
     if (!meter) return fail(BS_NOMEM, "loudness: out of memory");
     meter->n_channels = n_channels;
-    meter->state = ebur128_init((unsigned)n_channels, (unsigned long)rate_hz,
-                                EBUR128_MODE_I | EBUR128_MODE_LRA | EBUR128_MODE_TRUE_PEAK);
+    meter->state = ebur128_init((unsigned)n_channels, (unsigned long)rate_hz, mode);
     if (!meter->state) {
         free(meter);
         return fail(BS_NOMEM, "loudness: out of memory");
     }
     *out = meter;
     return BS_OK;
+}
+
+Status loudness_open(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz) {
+    return open_meter(out, n_channels, rate_hz, EBUR128_MODE_I | EBUR128_MODE_LRA | EBUR128_MODE_TRUE_PEAK);
+}
+
+Status loudness_open_level(LoudnessMeter **out, int32_t n_channels, int32_t rate_hz) {
+    return open_meter(out, n_channels, rate_hz, EBUR128_MODE_I | EBUR128_MODE_LRA);
 }
 
 Status loudness_add(LoudnessMeter *meter, const float *samples, int64_t n_samples) {

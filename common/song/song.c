@@ -1,6 +1,7 @@
 /* Song: one block, its invariants, and its packed bytes (layout in docs/formats.md). */
 #include "common/song/song.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,9 @@ static Status check_timeline(const Song *s) {
     if (s->sample_rate_hz < 1000 || s->sample_rate_hz > 1000000)
         return fail(BS_CORRUPT, "song: sample rate %d Hz", s->sample_rate_hz);
     if (s->n_channels < 1 || s->n_channels > 64) return fail(BS_CORRUPT, "song: %d channels", s->n_channels);
+    if (!finite_f32(s->loudness_lufs) || !finite_f32(s->loudness_range_lu) ||
+        !(s->tuning_cents >= -50 && s->tuning_cents <= 50))
+        return fail(BS_CORRUPT, "song: its loudness or its tuning is no number in range");
     if (s->n_samples < 1 || s->n_samples > (int64_t)1 << 48)
         return fail(BS_CORRUPT, "song: %lld samples", (long long)s->n_samples);
     int64_t at = 0;
@@ -103,6 +107,7 @@ static Status check_unit(const Song *s, int32_t i) {
     if (u->kind >= UNIT_KINDS) return fail(BS_CORRUPT, "song: unit %d has kind %d", i, u->kind);
     if (u->take < -1 || u->take >= s->n_takes)
         return fail(BS_CORRUPT, "song: unit %d names take %d", i, u->take);
+    if (u->key > SONG_KEYS) return fail(BS_CORRUPT, "song: unit %d has key %d", i, u->key);
     if (u->kind == UNIT_BEAT && u->take < 0) return fail(BS_CORRUPT, "song: beat %d is in no take", i);
     if (u->slot >= 0) {
         if (u->take < 0) return fail(BS_CORRUPT, "song: unit %d has a slot outside takes", i);
@@ -197,6 +202,14 @@ out:
 
 static const char magic[4] = {'B', 'S', 'N', 'G'};
 
+const char *song_key_name(uint8_t key, char out[SONG_KEY_TEXT]) {
+    static const char *const notes[12] = {"C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"};
+    out[0] = 0;
+    if (key >= 1 && key <= SONG_KEYS)
+        snprintf(out, SONG_KEY_TEXT, "%s %s", notes[(key - 1) % 12], key > 12 ? "minor" : "major");
+    return out;
+}
+
 static void pack_unit(ByteWriter *w, const SongUnit *u) {
     bytes_i64(w, u->start_sample);
     bytes_u8(w, u->kind);
@@ -213,9 +226,10 @@ static void pack_unit(ByteWriter *w, const SongUnit *u) {
     bytes_f32(w, u->vocal);
     for (int k = 0; k < SONG_CHROMA; k++) bytes_f32(w, u->chroma[k]);
     for (int k = 0; k < SONG_TIMBRE; k++) bytes_f32(w, u->timbre[k]);
+    bytes_u8(w, u->key);
 }
 
-static void unpack_unit(ByteReader *r, SongUnit *u) {
+static void unpack_unit(ByteReader *r, uint32_t version, SongUnit *u) {
     u->start_sample = read_i64(r);
     u->kind = read_u8(r);
     u->phase = read_u8(r);
@@ -231,6 +245,7 @@ static void unpack_unit(ByteReader *r, SongUnit *u) {
     u->vocal = read_f32(r);
     for (int k = 0; k < SONG_CHROMA; k++) u->chroma[k] = read_f32(r);
     for (int k = 0; k < SONG_TIMBRE; k++) u->timbre[k] = read_f32(r);
+    u->key = version > 1 ? read_u8(r) : 0;
 }
 
 Status song_pack(Song *song, ByteWriter *w) {
@@ -244,6 +259,9 @@ Status song_pack(Song *song, ByteWriter *w) {
     bytes_i32(w, song->sample_rate_hz);
     bytes_i32(w, song->n_channels);
     bytes_i64(w, song->n_samples);
+    bytes_f32(w, song->tuning_cents);
+    bytes_f32(w, song->loudness_lufs);
+    bytes_f32(w, song->loudness_range_lu);
     bytes_i32(w, song->n_sources);
     bytes_i32(w, song->n_units);
     bytes_i32(w, song->n_takes);
@@ -287,12 +305,15 @@ Status song_unpack(Song **out, const void *bytes, size_t n_bytes) {
     if (!head || memcmp(head, magic, sizeof magic) != 0)
         return fail(BS_CORRUPT, "song: these bytes are not a Song");
     uint32_t version = read_u32(&r), n_features = read_u32(&r);
-    if (version != SONG_VERSION || n_features != SONG_FEATURES)
-        return fail(BS_VERSION, "song: version %u with %u features, this program reads version %d with %d",
-                    version, n_features, SONG_VERSION, SONG_FEATURES);
+    if (version < 1 || version > SONG_VERSION || n_features != SONG_FEATURES)
+        return fail(BS_VERSION,
+                    "song: version %u with %u features, this program reads up to version %d with %d", version,
+                    n_features, SONG_VERSION, SONG_FEATURES);
     uint32_t featurizer = read_u32(&r);
     int32_t rate = read_i32(&r), channels = read_i32(&r);
     int64_t n_samples = read_i64(&r);
+    float tuning = version > 1 ? read_f32(&r) : 0, lufs = version > 1 ? read_f32(&r) : SONG_SILENT_LUFS,
+          range = version > 1 ? read_f32(&r) : 0;
     int32_t n_sources = read_i32(&r), n_units = read_i32(&r), n_takes = read_i32(&r), n_tunes = read_i32(&r),
             n_slots = read_i32(&r);
     if (r.bad) return fail(BS_CORRUPT, "song: cut short");
@@ -303,13 +324,16 @@ Status song_unpack(Song **out, const void *bytes, size_t n_bytes) {
     s->sample_rate_hz = rate;
     s->n_channels = channels;
     s->n_samples = n_samples;
+    s->tuning_cents = tuning;
+    s->loudness_lufs = lufs;
+    s->loudness_range_lu = range;
     for (int32_t i = 0; i < n_sources; i++) {
         read_text(&r, s->sources[i].name, sizeof s->sources[i].name);
         s->sources[i].start_sample = read_i64(&r);
         s->sources[i].n_samples = read_i64(&r);
         s->sources[i].pcm = read_hash(&r);
     }
-    for (int32_t i = 0; i < n_units; i++) unpack_unit(&r, &s->units[i]);
+    for (int32_t i = 0; i < n_units; i++) unpack_unit(&r, version, &s->units[i]);
     for (int32_t i = 0; i < n_takes; i++) {
         s->takes[i].first_unit = read_i32(&r);
         s->takes[i].n_units = read_i32(&r);

@@ -16,7 +16,7 @@
 #include "common/core/status.h"
 
 enum {
-    SONG_VERSION = 1,
+    SONG_VERSION = 2, /* version 1 had no key, tuning and loudness: read with 0, 0 and SONG_SILENT_LUFS */
     SONG_MAX_UNITS = 16384, /* in a session */
     SONG_MAX_TAKES = 256,
     SONG_MAX_TUNES = 32,
@@ -26,7 +26,9 @@ enum {
     SONG_CHROMA = 12,
     SONG_TIMBRE = 12,
     SONG_NAME_BYTES = 256,
+    SONG_KEYS = 24,
 };
+#define SONG_SILENT_LUFS -70.0F
 
 typedef enum UnitKind { UNIT_BEAT, UNIT_FREE, UNIT_GAP, UNIT_TAIL, UNIT_KINDS } UnitKind;
 
@@ -62,6 +64,7 @@ typedef struct SongUnit {
     float music;               /* likelihood 0..1 that this is music of a take, not gap or talk */
     float vocal;               /* vocal activity 0..1 */
     float chroma[SONG_CHROMA]; /* largest = 1, all 0 in silence */
+    uint8_t key;               /* 1..12: C..B major, 13..24: C..B minor, 0: none */
     float timbre[SONG_TIMBRE]; /* cosine transform of the log-mel spectrum, coefficients 1..12 */
 } SongUnit;
 
@@ -83,6 +86,9 @@ typedef struct Song {
     int32_t sample_rate_hz, n_channels;
     int64_t n_samples; /* length of the timeline, per channel */
     uint32_t featurizer_version;
+    float tuning_cents;      /* of the recording against A = 440 Hz, -50..50 */
+    float loudness_lufs;     /* of all of it, ITU-R BS.1770; SONG_SILENT_LUFS: silent or not known */
+    float loudness_range_lu; /* EBU Tech 3342 */
     int32_t n_sources, n_units, n_takes, n_tunes, n_slot_sections;
     SongSource *sources;
     SongUnit *units;
@@ -111,6 +117,9 @@ static inline int64_t song_unit_end(const Song *s, int32_t u) {
 static inline int64_t song_unit_samples(const Song *s, int32_t u) {
     return song_unit_end(s, u) - s->units[u].start_sample;
 }
+/* "A minor"; "" for 0. */
+enum { SONG_KEY_TEXT = 16 };
+const char *song_key_name(uint8_t key, char out[SONG_KEY_TEXT]);
 /* The unit that holds sample `at` (0 <= at < n_samples). */
 int32_t song_unit_at(const Song *s, int64_t at);
 

@@ -102,6 +102,57 @@ static void damaged_song_is_refused_or_still_whole(void **state) {
     song_free(s);
 }
 
+/* Version 1 is version 2 without tuning and loudness (12 bytes at 32) and without a key at the end of each
+ * unit. */
+static void a_song_of_version_1_is_read_without_key_tuning_and_loudness(void **state) {
+    (void)state;
+    Song *s = two_takes(), *back;
+    ByteWriter w;
+    s->tuning_cents = 7;
+    s->loudness_lufs = -14;
+    for (int32_t i = 0; i < s->n_units; i++) s->units[i].key = 3;
+    bytes_init(&w, SONG_MAX_BYTES);
+    assert_int_equal(song_pack(s, &w), BS_OK);
+    uint8_t *old = malloc(w.n_bytes);
+    const size_t unit = 8 + 1 + 1 + 2 + 4 * 4 + 4 * (5 + SONG_CHROMA + SONG_TIMBRE);
+    size_t n = 0, at = 0;
+    size_t head = 32 + 12 + 20;
+    for (int32_t i = 0; i < s->n_sources; i++) head += 2 + strlen(s->sources[i].name) + 8 + 8 + HASH_BYTES;
+    memcpy(old, w.bytes, 32);
+    n = 32, at = 44;
+    memcpy(old + n, w.bytes + at, head - at);
+    n += head - at, at = head;
+    for (int32_t i = 0; i < s->n_units; i++, at++) {
+        memcpy(old + n, w.bytes + at, unit);
+        n += unit, at += unit;
+    }
+    memcpy(old + n, w.bytes + at, w.n_bytes - at);
+    n += w.n_bytes - at;
+    old[4] = 1;
+    assert_int_equal(song_unpack(&back, old, n), BS_OK);
+    assert_true(back->tuning_cents == 0 && back->loudness_lufs == SONG_SILENT_LUFS);
+    for (int32_t i = 0; i < s->n_units; i++) {
+        assert_int_equal(back->units[i].key, 0);
+        assert_int_equal(back->units[i].start_sample, s->units[i].start_sample);
+        assert_true(back->units[i].timbre[SONG_TIMBRE - 1] == s->units[i].timbre[SONG_TIMBRE - 1]);
+    }
+    assert_memory_equal(back->features, s->features, sizeof(float) * SONG_FEATURES * (size_t)s->n_units);
+    song_free(back);
+    free(old);
+    bytes_drop(&w);
+    song_free(s);
+}
+
+static void keys_have_names(void **state) {
+    (void)state;
+    char text[SONG_KEY_TEXT];
+    assert_string_equal(song_key_name(0, text), "");
+    assert_string_equal(song_key_name(1, text), "C major");
+    assert_string_equal(song_key_name(12, text), "B major");
+    assert_string_equal(song_key_name(22, text), "A minor");
+    assert_string_equal(song_key_name(25, text), "");
+}
+
 static void song_check_names_what_is_broken(void **state) {
     (void)state;
     Song *s = two_takes();
@@ -246,6 +297,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_song_comes_back_with_the_same_name),
         cmocka_unit_test(damaged_song_is_refused_or_still_whole),
+        cmocka_unit_test(a_song_of_version_1_is_read_without_key_tuning_and_loudness),
+        cmocka_unit_test(keys_have_names),
         cmocka_unit_test(song_check_names_what_is_broken),
         cmocka_unit_test(unit_at_finds_the_unit_that_holds_a_sample),
         cmocka_unit_test(edit_of_units_goes_to_samples_and_back),
