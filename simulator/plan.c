@@ -154,7 +154,8 @@ static void fail_a_section(Plan *p, Rng *r, int32_t tune, double *left_s) {
         if (take->tune != tune || take->first_slot > s->first_slot || take->end_slot < end) continue;
         FlawKind kind = draw_kind(r);
         int32_t over = s->n_slots > 2 ? s->n_slots - pick(r, 2) : s->n_slots;
-        add_flaw(take, kind, s->first_slot + pick(r, s->n_slots - over + 1), over, rng_between(r, 0.6, 1));
+        int32_t first = s->first_slot + pick(r, s->n_slots - over + 1);
+        add_flaw(take, kind, first, over, rng_between(r, 0.6, 1));
     }
     TakePlan *take = add_take(p, r, tune, s->first_slot, s->first_slot + s->n_slots);
     lead_in(p, take, r);
