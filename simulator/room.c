@@ -28,7 +28,7 @@ static void draw_dynamics(RoomPlan *plan, Rng *r) {
         plan->dynamics = DYNAMICS_AUTOMATIC;
         plan->threshold_db = (float)rng_between(r, -16, -8);
         plan->ratio = (float)rng_between(r, 1.5, 3);
-        plan->attack_s = (float)rng_between(r, 0.02, 0.1);
+        plan->attack_s = (float)rng_between(r, 0.004, 0.03);
         plan->release_s = (float)rng_between(r, 0.8, 2.5);
     }
 }
@@ -120,15 +120,16 @@ static double block_power(const Bus *bus, int64_t from, int64_t to) {
     return (double)power;
 }
 
-/* Mean square over the blocks of 50 ms that are within 20 dB of the loudest. */
+/* Mean square over the blocks of 50 ms that are not 10 dB below the mean of all: pauses do not count, and a
+ * few loud blocks do not say what the music is. */
 static double music_power(const Synth *s, const Bus *bus) {
     int64_t block = s->rate_hz / 20, n_blocks = bus->n_samples / block, n_loud = 0;
-    double loudest = 0, sum = 0;
+    double all = 0, sum = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int64_t k = 0; k < n_blocks; k++) {
             double power = block_power(bus, k * block, (k + 1) * block);
-            if (pass == 0 && power > loudest) loudest = power;
-            if (pass == 0 || power < 0.01 * loudest) continue;
+            if (pass == 0) all += power;
+            if (pass == 0 || power * (double)n_blocks < 0.1 * all) continue;
             sum += power;
             n_loud++;
         }

@@ -19,7 +19,7 @@
 
 /* Eight sessions of 20 s, as gcc and clang make them, with and without optimisation; MP3 is left to its
  * library. It changes only when the music is meant to change. */
-static const char GOLDEN[] = "303949475405c40836e31e9d9a68d4673212decb5af12e8dbc4db23e2e742759";
+static const char GOLDEN[] = "9fd2f6d049b2c09a8531384f0d2d906154388bf01a2795b0d67febdc2a6994ae";
 
 static Hash sound_hash(const Session *s) {
     return hash_bytes(s->samples, (size_t)s->n_samples * 2 * sizeof(float));
