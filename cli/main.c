@@ -20,6 +20,7 @@ static const Verb verbs[] = {
     {"featurize", "bandsaw-featurizer", NULL, "hear every recording of a folder"},
     {"train", NULL, verb_train, "train a policy on a folder of recordings, on this machine"},
     {"eval", "bandsaw-editor", NULL, "compare policies on held-out recordings"},
+    {"align", "bandsaw-editor", NULL, "say which ranges of a recording a person's edit of it consists of"},
     {"plot", "bandsaw-editor", NULL, "learning curves of a run as a picture"},
     {"simulate", "bandsaw-simulator", NULL, "make rehearsals with known truth"},
     {"judge", "bandsaw-simulator", NULL, "score an edit against the truth, 0 to 10"},

@@ -12,6 +12,7 @@ static const struct {
     {"edit", "cut a song out of a recording", verb_edit},
     {"show", "what was heard in a recording, as a picture", verb_show},
     {"eval", "compare policies on recordings whose truth is known", verb_eval},
+    {"align", "what a person's edit took of a recording", verb_align},
     {"plot", "learning curves of runs as a picture", verb_plot},
 };
 

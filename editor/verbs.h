@@ -7,3 +7,4 @@ Status verb_edit(int argc, char **argv);
 Status verb_eval(int argc, char **argv);
 Status verb_show(int argc, char **argv);
 Status verb_plot(int argc, char **argv);
+Status verb_align(int argc, char **argv);

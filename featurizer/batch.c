@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/host/progress.h"
-#include "featurizer/align/exact.h"
+#include "featurizer/align/align.h"
 #include "featurizer/dataset.h"
 #include "featurizer/demos.h"
 #include "featurizer/ingest.h"
@@ -42,7 +42,8 @@ static void complain(Batch *b, const char *text) {
 /* The person's edit beside a recording, unless the file has one of this Song. */
 static void align_pair(Batch *b, const Recording *r, Outcome *o) {
     char raw[PATH_BYTES], edit[PATH_BYTES];
-    AlignReport report;
+    const char *raws[1] = {raw};
+    Alignment alignment = {0};
     if (!r->edit[0]) return;
     pthread_mutex_lock(&b->lock);
     bool has = demo_file_has(b->demos, &o->row.song);
@@ -50,7 +51,9 @@ static void align_pair(Batch *b, const Recording *r, Outcome *o) {
     if (has) return;
     Status st = path_join(raw, b->ingest.root, r->file);
     if (st == BS_OK) st = path_join(edit, b->ingest.root, r->edit);
-    if (st == BS_OK) st = align_files(raw, edit, &o->edit, &report);
+    if (st == BS_OK) st = align_files(raws, 1, edit, &alignment);
+    if (st == BS_OK) st = align_edit(&alignment, 0, &o->edit);
+    align_drop(&alignment);
     o->aligned = st == BS_OK;
     if (st == BS_OK) return;
     pthread_mutex_lock(&b->lock);

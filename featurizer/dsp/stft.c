@@ -4,9 +4,10 @@
 
 #include <fftw3.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "featurizer/dsp/fft.h"
 
 struct Stft {
     int32_t n_fft, hop;
@@ -14,8 +15,6 @@ struct Stft {
     fftwf_complex *out; /* [n_fft / 2 + 1] */
     fftwf_plan plan;
 };
-
-static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER; /* FFTW's planner is not thread safe */
 
 Status stft_open(Stft **out, int32_t n_fft, int32_t hop) {
     *out = NULL;
@@ -25,12 +24,12 @@ Status stft_open(Stft **out, int32_t n_fft, int32_t hop) {
     if (!s) return fail(BS_NOMEM, "stft: out of memory");
     s->n_fft = n_fft;
     s->hop = hop;
-    pthread_mutex_lock(&planner);
+    fft_lock();
     s->window = fftwf_alloc_real((size_t)n_fft);
     s->in = fftwf_alloc_real((size_t)n_fft);
     s->out = fftwf_alloc_complex((size_t)n_fft / 2 + 1);
     if (s->window && s->in && s->out) s->plan = fftwf_plan_dft_r2c_1d(n_fft, s->in, s->out, FFTW_ESTIMATE);
-    pthread_mutex_unlock(&planner);
+    fft_unlock();
     if (!s->plan) {
         stft_close(s);
         return fail(BS_NOMEM, "stft: out of memory for %d points", n_fft);
@@ -42,12 +41,12 @@ Status stft_open(Stft **out, int32_t n_fft, int32_t hop) {
 
 void stft_close(Stft *s) {
     if (!s) return;
-    pthread_mutex_lock(&planner);
+    fft_lock();
     if (s->plan) fftwf_destroy_plan(s->plan);
     fftwf_free(s->window);
     fftwf_free(s->in);
     fftwf_free(s->out);
-    pthread_mutex_unlock(&planner);
+    fft_unlock();
     free(s);
 }
 

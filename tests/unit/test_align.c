@@ -1,191 +1,253 @@
 // needs: featurizer
-/* Align: offsets are exact for hard cuts, seams split in the middle, what is foreign is refused. */
+/* Align: hard cuts are found to the sample, through level, polarity, rates and MP3; loops, fades and foreign
+ * sound are told apart; what is no edit of the recording is refused in one line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "common/core/rng.h"
-#include "featurizer/align/exact.h"
+#include "common/host/file.h"
+#include "featurizer/align/align.h"
+#include "tests/bench/align_material.h"
 
-enum { RATE = 44100, N_RAW = 40 * RATE, MAX_EDIT = 60 * RATE };
+static char folder[64], raw_path[96];
+static Mat raw;
 
-static int16_t raw[N_RAW], edit[MAX_EDIT];
-static int64_t n_edit;
+static const char *at(const char *name) {
+    static char paths[4][128];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
 
-/* A tone that wanders, in noise, with three seconds of digital silence in the middle. */
 static int make_recording(void **state) {
     (void)state;
-    Rng rng = rng_at(7, 7);
-    double phase = 0;
-    for (int64_t t = 0; t < N_RAW; t++) {
-        phase += (200 + 100 * sin((double)t / RATE)) / RATE;
-        raw[t] = (int16_t)lrint(6000 * sin(6.283185307179586 * phase) + rng_between(&rng, -300, 300));
-    }
-    memset(raw + 20 * RATE, 0, 3 * RATE * sizeof *raw);
-    return 0;
+    snprintf(folder, sizeof folder, "/tmp/bandsaw-test-align-XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    raw = mat_recording(MAT_BAND, 77, 40);
+    snprintf(raw_path, sizeof raw_path, "%s/raw.wav", folder);
+    return mat_save(raw_path, &raw, 2, MAT_RATE) == BS_OK ? 0 : -1;
 }
 
-static void copy(int64_t start, int64_t end) {
-    assert_true(n_edit + end - start <= MAX_EDIT);
-    memcpy(edit + n_edit, raw + start, (size_t)(end - start) * sizeof *edit);
-    n_edit += end - start;
+static int remove_recording(void **state) {
+    (void)state;
+    free(raw.x);
+    return dir_remove(folder) == BS_OK ? 0 : -1;
 }
 
-static void blend(int64_t fade) { /* what was copied last gets a ramp of other samples before it */
-    for (int64_t t = n_edit - fade; t < n_edit; t++) edit[t] = (int16_t)(edit[t] / 2 + 17);
-}
-
-static void assert_segments(const Edit *e, const int64_t (*expected)[2], int32_t n, int64_t slack) {
-    assert_int_equal(e->n_segments, n);
+/* Pieces of the recording in seconds, one after the other, with a fade of `fade_s` around each seam. */
+static MatEdit plan(const double (*range)[2], int32_t n, double fade_s) {
+    MatEdit e = {.n = n};
     for (int32_t i = 0; i < n; i++) {
-        assert_in_range(e->segments[i].start_sample - expected[i][0] + slack, 0, 2 * slack);
-        assert_in_range(e->segments[i].end_sample - expected[i][1] + slack, 0, 2 * slack);
+        e.piece[i] = (MatPiece){llround(range[i][0] * MAT_RATE), llround(range[i][1] * MAT_RATE),
+                                i ? llround(fade_s * MAT_RATE) : 0, LAW_POWER};
+        e.at[i + 1] = e.at[i] + e.piece[i].raw_end - e.piece[i].raw_start;
+    }
+    return e;
+}
+
+static void align(const char *path, Alignment *a) {
+    const char *raws[1] = {raw_path};
+    const Status st = align_files(raws, 1, path, a);
+    if (st != BS_OK) print_error("%s\n", error_text());
+    assert_int_equal(st, BS_OK);
+}
+
+static void save_and_align(const char *name, const Mat *m, int channels, int rate, Alignment *a) {
+    assert_int_equal(mat_save(at(name), m, channels, rate), BS_OK);
+    align(at(name), a);
+}
+
+/* Every piece where it should be: offset within `off`, edges within `edge` samples of the recording. */
+static void assert_pieces(const Alignment *a, const MatEdit *e, double off, double edge) {
+    assert_int_equal(a->n_pieces, e->n);
+    const double scale = (double)a->edit_rate_hz / a->raw_rate_hz;
+    for (int32_t i = 0; i < e->n; i++) {
+        const AlignPiece *p = &a->pieces[i];
+        const double place = (double)p->raw_start + p->rate * ((double)e->at[i] * scale - (double)p->edit_start);
+        assert_true(fabs(place - (double)e->piece[i].raw_start) <= off);
+        assert_true(fabs((double)(p->raw_start - e->piece[i].raw_start)) <= edge);
+        assert_true(fabs((double)(p->raw_end - e->piece[i].raw_end)) <= edge);
     }
 }
+
+static const double ranges[][2] = {{4, 9.31}, {21.5, 25.07}, {21.5, 25.07}, {12.25, 16}, {30, 34.4}};
+enum { N_RANGES = sizeof ranges / sizeof *ranges };
 
 static void finds_hard_cuts_to_the_sample(void **state) {
     (void)state;
-    const int64_t expected[][2] = {{100000, 300001},   {50003, 90000}, {50003, 90000},
-                                   {1200000, 1300007}, {7, 5000},      {1500000, 1502111}};
-    const int32_t n = sizeof expected / sizeof *expected;
-    Edit e;
-    AlignReport report;
-    n_edit = 0;
-    for (int32_t i = 0; i < n; i++) copy(expected[i][0], expected[i][1]);
-    assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_OK);
-    assert_segments(&e, expected, n, 0);
-    assert_true(report.matched == 1);
-    assert_int_equal(report.n_seams, n - 1);
-    assert_int_equal(e.sample_rate_hz, RATE);
-    edit_drop(&e);
-}
-
-static void finds_random_cuts_to_the_sample(void **state) {
-    (void)state;
-    const char *given = getenv("N");
-    int n_rounds = (given ? atoi(given) : 10000) / 100;
-    n_rounds = n_rounds < 5 ? 5 : n_rounds > 300 ? 300 : n_rounds;
-    for (int round = 0; round < n_rounds; round++) {
-        Rng rng = rng_at((uint64_t)round, 1);
-        int64_t expected[12][2];
-        int32_t n = 1 + (int32_t)rng_below(&rng, 12);
-        Edit e;
-        AlignReport report;
-        n_edit = 0;
-        for (int32_t i = 0; i < n; i++) {
-            int64_t length = 2000 + rng_below(&rng, 4 * RATE);
-            /* within the music before or after the silence, whose samples are all alike */
-            int64_t room = (i & 1 ? 17 : 20) * RATE - length;
-            expected[i][0] = (i & 1 ? 23 * RATE : 0) + rng_below(&rng, (uint32_t)room);
-            expected[i][1] = expected[i][0] + length;
-            copy(expected[i][0], expected[i][1]);
-        }
-        assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_OK);
-        assert_segments(&e, (const int64_t(*)[2])expected, n, 1); /* two neighbours may agree by chance */
-        assert_int_equal(edit_samples(&e), n_edit);
-        edit_drop(&e);
+    Alignment a;
+    Edit edit;
+    MatEdit e = plan(ranges, N_RANGES, 0);
+    Mat m = mat_render(&raw, &e);
+    save_and_align("hard.wav", &m, 2, MAT_RATE, &a);
+    assert_pieces(&a, &e, 0, 0);
+    assert_true(a.plain);
+    assert_int_equal(a.n_others, 0);
+    assert_true(a.matched > 0.9999F);
+    const AlignMove moves[] = {MOVE_START, MOVE_CUT, MOVE_LOOP, MOVE_REORDER, MOVE_CUT};
+    for (int32_t i = 0; i < a.n_pieces; i++) {
+        assert_int_equal(align_move(&a, i), moves[i]);
+        assert_int_equal(a.pieces[i].join.shape, SHAPE_CUT);
+        assert_int_equal(a.pieces[i].edit_start, e.at[i]);
     }
+    assert_int_equal(align_edit(&a, 0, &edit), BS_OK);
+    assert_int_equal(edit.n_segments, N_RANGES);
+    assert_int_equal(edit_samples(&edit), m.n);
+    assert_int_equal(edit.segments[3].start_sample, e.piece[3].raw_start);
+    edit_drop(&edit);
+    align_drop(&a);
+    free(m.x);
 }
 
-static void splits_seams_in_the_middle_and_keeps_the_length(void **state) {
+static void passes_over_gain_and_polarity(void **state) {
     (void)state;
-    const int64_t expected[][2] = {{100000, 200000}, {400000, 500000}, {300000, 350000}};
-    Edit e;
-    AlignReport report;
-    n_edit = 0;
-    copy(100000, 200000);
-    blend(400);
-    copy(400000, 500000);
-    blend(8000); /* 181 ms */
-    copy(300000, 350000);
-    assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_OK);
-    assert_segments(&e, expected, 3, 4001);
-    assert_in_range(200000 - e.segments[0].end_sample, 195, 205);
-    assert_in_range(400000 - e.segments[1].start_sample, 195, 205);
-    assert_int_equal(e.segments[1].fade, FADE_SHORT);
-    assert_int_equal(e.segments[2].fade, FADE_HALF_BEAT);
-    assert_int_equal(edit_samples(&e), n_edit);
-    assert_int_equal(report.unmatched_end - report.unmatched_start, 8000);
-    edit_drop(&e);
+    Alignment a;
+    MatEdit e = plan(ranges, N_RANGES, 0);
+    Mat m = mat_render(&raw, &e);
+    for (int64_t i = 0; i < 2 * m.n; i++) m.x[i] *= -0.5F;
+    save_and_align("turned.wav", &m, 2, MAT_RATE, &a);
+    assert_pieces(&a, &e, 0, 1);
+    for (int32_t i = 0; i < a.n_pieces; i++) assert_true(fabsf(a.pieces[i].gain + 0.5F) < 0.01F);
+    align_drop(&a);
+    free(m.x);
 }
 
-static void passes_over_silence_that_is_kept(void **state) {
+static void passes_over_another_rate_in_mono(void **state) {
     (void)state;
-    const int64_t expected[][2] = {{15 * RATE, 25 * RATE}, {100, 50000}};
-    Edit e;
-    AlignReport report;
-    n_edit = 0;
-    copy(15 * RATE, 25 * RATE);
-    copy(100, 50000);
-    assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_OK);
-    assert_segments(&e, expected, 2, 0);
-    edit_drop(&e);
+    Alignment a;
+    MatEdit e = plan(ranges, N_RANGES, 0);
+    Mat m = mat_render(&raw, &e);
+    save_and_align("mono48.wav", &m, 1, 48000, &a);
+    assert_int_equal(a.edit_rate_hz, 48000);
+    assert_pieces(&a, &e, 1, 48);
+    align_drop(&a);
+    free(m.x);
 }
 
-static void forgives_fades_at_both_ends(void **state) {
+static void finds_short_fades_through_mp3(void **state) {
     (void)state;
-    const int64_t expected[][2] = {{100000, 400000}};
-    Edit e;
-    AlignReport report;
-    n_edit = 0;
-    copy(90000, 100000);
-    blend(10000);
-    copy(100000, 500000);
-    blend(100000);
-    assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_OK);
-    assert_segments(&e, expected, 1, 1);
-    edit_drop(&e);
+    Alignment a;
+    MatEdit e = plan(ranges, N_RANGES, 0.01);
+    Mat m = mat_render(&raw, &e);
+    save_and_align("fade10.mp3", &m, 2, MAT_RATE, &a);
+    assert_pieces(&a, &e, 1, 0.01 * MAT_RATE);
+    align_drop(&a);
+    free(m.x);
 }
 
-static void refuses_what_the_recording_does_not_hold(void **state) {
+static void measures_a_long_fade(void **state) {
     (void)state;
-    Edit e;
-    AlignReport report;
-    Rng rng = rng_at(3, 3);
-    n_edit = 0;
-    copy(0, 200000);
-    for (int i = 0; i < RATE; i++) edit[n_edit++] = (int16_t)rng_below(&rng, 60000);
-    copy(300000, 400000);
-    assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_UNSUPPORTED);
-    assert_string_equal(error_text(), "from 4.54 s to 5.54 s it agrees with no part of the recording");
-    assert_int_equal(report.unmatched_start, 200000);
-    assert_int_equal(e.n_segments, 0);
-    for (int64_t t = 0; t < n_edit; t++) edit[t] = (int16_t)(edit[t] * 0.9);
-    assert_int_equal(align_exact(raw, N_RAW, edit, n_edit, RATE, &e, &report), BS_UNSUPPORTED);
-    assert_non_null(strstr(error_text(), "changed in level?"));
-    assert_int_equal(align_exact(raw, N_RAW, edit, 0, RATE, &e, &report), BS_UNSUPPORTED);
-    assert_int_equal(align_exact(raw, 10, edit, 10, RATE, &e, &report), BS_UNSUPPORTED);
+    Alignment a;
+    Edit edit;
+    MatEdit e = plan(ranges, 2, 0.4);
+    Mat m = mat_render(&raw, &e);
+    save_and_align("fade400.wav", &m, 2, MAT_RATE, &a);
+    assert_int_equal(a.n_pieces, 2);
+    const AlignJoin *j = &a.pieces[1].join;
+    assert_true(llabs(j->start - (e.at[1] - e.piece[1].fade / 2)) < MAT_RATE / 25);
+    assert_true(llabs(j->end - (e.at[1] + e.piece[1].fade / 2)) < MAT_RATE / 25);
+    assert_true(j->enter[0] < 0.3F && j->enter[ALIGN_CURVE - 1] > 0.8F && j->leave[0] > 0.8F);
+    assert_true(fabsf(j->enter[ALIGN_CURVE / 2] - 0.707F) < 0.15F);
+    assert_int_equal(align_edit(&a, 0.4, &edit), BS_OK);
+    assert_int_equal(edit.segments[1].fade, FADE_1_BEAT);
+    edit_drop(&edit);
+    align_drop(&a);
+    free(m.x);
 }
 
-static void folds_equal_frames_to_equal_numbers(void **state) {
+static void reports_foreign_sound_and_never_guesses(void **state) {
     (void)state;
-    const float frames[] = {0.5F, -0.25F, 0.5F, -0.25F, -0.25F, 0.5F, 2, -2};
-    int16_t stereo[4], mono[8];
-    align_fold(frames, 4, 2, stereo);
-    assert_int_equal(stereo[0], stereo[1]);
-    assert_int_not_equal(stereo[1], stereo[2]);
-    align_fold(frames, 8, 1, mono);
-    assert_int_equal(mono[0], 16384);
-    assert_int_equal(mono[6], 32767);
-    assert_int_equal(mono[7], -32768);
+    Alignment a;
+    MatEdit e = plan(ranges, N_RANGES, 0);
+    Mat m = mat_render(&raw, &e), other = mat_recording(MAT_TONAL, 78, 8);
+    memcpy(m.x + 2 * e.at[1], other.x + 2 * MAT_RATE, sizeof(float) * 2 * (size_t)(e.at[2] - e.at[1]));
+    save_and_align("foreign.wav", &m, 2, MAT_RATE, &a);
+    assert_int_equal(a.n_others, 1);
+    assert_int_equal(a.others[0].kind, OTHER_UNKNOWN);
+    assert_true(llabs(a.others[0].edit_start - e.at[1]) < MAT_RATE / 50);
+    assert_true(llabs(a.others[0].edit_end - e.at[2]) < MAT_RATE / 50);
+    for (int32_t i = 0; i < a.n_pieces; i++)
+        assert_true(a.pieces[i].edit_end <= a.others[0].edit_start || a.pieces[i].edit_start >= a.others[0].edit_end);
+    assert_true(fabs((double)a.matched - (1 - (double)(e.at[2] - e.at[1]) / (double)m.n)) < 0.01);
+    align_drop(&a);
+    free(m.x);
+    free(other.x);
+}
+
+static void flags_ties_between_identical_passages(void **state) {
+    (void)state;
+    Alignment a;
+    const double one[][2] = {{5, 9}, {20, 24}};
+    Mat twice = mat_new(raw.n);
+    memcpy(twice.x, raw.x, sizeof(float) * 2 * (size_t)raw.n);
+    memcpy(twice.x + 2 * 30 * MAT_RATE, raw.x + 2 * 4 * MAT_RATE, sizeof(float) * 2 * 6 * MAT_RATE);
+    MatEdit e = plan(one, 2, 0);
+    Mat m = mat_render(&twice, &e);
+    assert_int_equal(mat_save(at("twice.wav"), &twice, 2, MAT_RATE), BS_OK);
+    assert_int_equal(mat_save(at("tie.wav"), &m, 2, MAT_RATE), BS_OK);
+    const char *raws[1] = {at("twice.wav")};
+    assert_int_equal(align_files(raws, 1, at("tie.wav"), &a), BS_OK);
+    assert_int_equal(a.n_pieces, 2);
+    assert_true(a.pieces[0].tie);
+    assert_int_equal(a.pieces[0].n_alternatives, 1);
+    assert_int_equal(llabs(a.pieces[0].alternatives[0] - a.pieces[0].raw_start), 26 * MAT_RATE);
+    assert_false(a.pieces[1].tie);
+    align_drop(&a);
+    free(m.x);
+    free(twice.x);
+}
+
+static void assert_refused(const char *raw_file, const char *edit, Status expected, const char *why) {
+    Alignment a;
+    const char *raws[1] = {raw_file};
+    assert_int_equal(align_files(raws, 1, edit, &a), expected);
+    if (!strstr(error_text(), why)) print_error("%s\n", error_text());
+    assert_non_null(strstr(error_text(), why));
+    assert_null(strchr(error_text(), '\n'));
+    assert_int_equal(a.n_pieces, 0);
+    assert_null(a.pieces);
+}
+
+static void refuses_what_is_no_edit_of_the_recording(void **state) {
+    (void)state;
+    Mat other = mat_recording(MAT_BAND, 79, 12), silence = mat_new(5 * MAT_RATE), brief = {raw.x + 2 * 5 * MAT_RATE, MAT_RATE / 2};
+    assert_int_equal(mat_save(at("other.wav"), &other, 2, MAT_RATE), BS_OK);
+    assert_int_equal(mat_save(at("silence.wav"), &silence, 2, MAT_RATE), BS_OK);
+    assert_int_equal(mat_save(at("brief.wav"), &brief, 2, MAT_RATE), BS_OK);
+    assert_refused(raw_path, at("other.wav"), BS_UNSUPPORTED, "is it an edit of another recording?");
+    assert_refused(raw_path, at("silence.wav"), BS_CORRUPT, "silence.wav: only silence");
+    assert_refused(at("silence.wav"), raw_path, BS_CORRUPT, "silence.wav: only silence");
+    assert_refused(raw_path, at("brief.wav"), BS_INVALID, "0.50 s are too short");
+    assert_refused(raw_path, at("missing.wav"), BS_NOT_FOUND, "missing.wav");
+    free(other.x);
+    free(silence.x);
+}
+
+static void says_so_when_recording_and_edit_are_mixed_up(void **state) {
+    (void)state;
+    const double one[][2] = {{10, 18}};
+    MatEdit e = plan(one, 1, 0);
+    Mat m = mat_render(&raw, &e);
+    assert_int_equal(mat_save(at("part.wav"), &m, 2, MAT_RATE), BS_OK);
+    assert_refused(at("part.wav"), raw_path, BS_CONFLICT, "are the two mixed up?");
+    free(m.x);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_hard_cuts_to_the_sample),
-        cmocka_unit_test(finds_random_cuts_to_the_sample),
-        cmocka_unit_test(splits_seams_in_the_middle_and_keeps_the_length),
-        cmocka_unit_test(passes_over_silence_that_is_kept),
-        cmocka_unit_test(forgives_fades_at_both_ends),
-        cmocka_unit_test(refuses_what_the_recording_does_not_hold),
-        cmocka_unit_test(folds_equal_frames_to_equal_numbers),
+        cmocka_unit_test(passes_over_gain_and_polarity),
+        cmocka_unit_test(passes_over_another_rate_in_mono),
+        cmocka_unit_test(finds_short_fades_through_mp3),
+        cmocka_unit_test(measures_a_long_fade),
+        cmocka_unit_test(reports_foreign_sound_and_never_guesses),
+        cmocka_unit_test(flags_ties_between_identical_passages),
+        cmocka_unit_test(refuses_what_is_no_edit_of_the_recording),
+        cmocka_unit_test(says_so_when_recording_and_edit_are_mixed_up),
     };
-    return cmocka_run_group_tests(tests, make_recording, NULL);
+    return cmocka_run_group_tests(tests, make_recording, remove_recording);
 }

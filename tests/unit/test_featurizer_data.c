@@ -12,7 +12,7 @@
 
 #include "common/audio/audio.h"
 #include "common/host/json.h"
-#include "featurizer/align/exact.h"
+#include "featurizer/align/align.h"
 #include "featurizer/batch.h"
 #include "featurizer/dataset.h"
 #include "featurizer/demos.h"

@@ -1,0 +1,201 @@
+/* Reading pieces: the frames that are needed come from the reader, are mixed to mono, and are resampled by a
+ * Kaiser-windowed sinc whose table is made once. */
+#include "featurizer/align/pcm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { HALF = 32, PHASES = 512, CHUNK = 16384 };
+
+struct Pcm {
+    AudioReader *reader;
+    AudioInfo info;
+    const char *path;
+    float *frames, *mono; /* scratch: CHUNK frames; what one pcm_read needs */
+    int64_t mono_room;
+    float *coarse; /* mapped */
+    int64_t n_coarse;
+    double *sinc; /* [HALF * PHASES + 1]: one side, of width HALF */
+};
+
+static double bessel0(double x) {
+    double sum = 1, term = 1;
+    for (int k = 1; k < 40; k++) {
+        term *= x / 2 / k * (x / 2 / k);
+        sum += term;
+    }
+    return sum;
+}
+
+static void make_sinc(double *table) {
+    for (int i = 0; i <= HALF * PHASES; i++) {
+        double x = (double)i / PHASES, w = x / HALF;
+        double kaiser = bessel0(9 * sqrt(w < 1 ? 1 - w * w : 0)) / bessel0(9);
+        table[i] = kaiser * (x > 0 ? sin(M_PI * x) / (M_PI * x) : 1);
+    }
+}
+
+/* Frames [at, at + n) mixed to mono; zero outside. */
+static Status read_mono(Pcm *p, int64_t at, int64_t n, float *out) {
+    Status st = BS_OK;
+    const int32_t wide = p->info.n_channels;
+    memset(out, 0, sizeof *out * (size_t)n);
+    int64_t from = at < 0 ? -at : 0, to = p->info.n_samples - at < n ? p->info.n_samples - at : n;
+    for (int64_t i = from, got; i < to; i += got) {
+        TRY(audio_read_at(p->reader, at + i, to - i < CHUNK ? to - i : CHUNK, p->frames, &got));
+        if (got < 1) return fail(BS_IO, "%s: ends early", p->path);
+        for (int64_t t = 0; t < got; t++) {
+            float sum = 0;
+            for (int32_t c = 0; c < wide; c++) sum += p->frames[t * wide + c];
+            out[i + t] = sum / (float)wide;
+        }
+    }
+out:
+    return st;
+}
+
+/* ---- the whole of it, coarse ------------------------------------------------------------------- */
+
+static Status write_all(int fd, const float *x, int64_t n) {
+    const char *at = (const char *)x;
+    for (size_t left = (size_t)n * sizeof *x; left;) {
+        ssize_t put = write(fd, at, left);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0)
+            return fail(BS_IO, "no room to unpack audio (set TMPDIR to a larger disk): %s", strerror(errno));
+        at += put;
+        left -= (size_t)put;
+    }
+    return BS_OK;
+}
+
+static Status spool_open(int *fd) {
+    const char *folder = getenv("TMPDIR");
+    char name[4096];
+    int n = snprintf(name, sizeof name, "%s/bandsaw-align-XXXXXX", folder && *folder ? folder : "/tmp");
+    if (n < 0 || n >= (int)sizeof name) return fail(BS_TOO_BIG, "$TMPDIR is too long");
+    *fd = mkostemp(name, O_CLOEXEC);
+    if (*fd < 0) return fail(BS_IO, "%s: no room to unpack audio: %s", name, strerror(errno));
+    unlink(name);
+    return BS_OK;
+}
+
+static Status make_coarse(Pcm *p) {
+    Status st = BS_OK;
+    Resampler *resampler = NULL;
+    float *made = NULL;
+    int fd = -1;
+    int64_t n = p->info.n_samples;
+    TRY(spool_open(&fd));
+    TRY(resampler_open(&resampler, p->info.sample_rate_hz, COARSE_HZ, 1));
+    made = malloc(sizeof *made * (size_t)resampler_room(resampler, CHUNK));
+    if (!made) TRY(fail(BS_NOMEM, "%s: out of memory", p->path));
+    for (int64_t at = 0, k; at <= n; at += CHUNK) { /* the last push is empty: what is still held */
+        int64_t want = n - at < CHUNK ? n - at : CHUNK;
+        TRY(read_mono(p, at, want, p->mono));
+        TRY(resampler_push(resampler, want ? p->mono : NULL, want, made, &k));
+        TRY(write_all(fd, made, k));
+        p->n_coarse += k;
+        if (want == CHUNK) continue;
+        if (want) {
+            TRY(resampler_push(resampler, NULL, 0, made, &k));
+            TRY(write_all(fd, made, k));
+            p->n_coarse += k;
+        }
+        break;
+    }
+    if (p->n_coarse < 1) TRY(fail(BS_CORRUPT, "%s: 0 audio samples; is the file empty?", p->path));
+    void *map = mmap(NULL, (size_t)p->n_coarse * sizeof(float), PROT_READ, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) TRY(fail(BS_NOMEM, "%s: cannot map it: %s", p->path, strerror(errno)));
+    p->coarse = map;
+out:
+    if (fd >= 0) close(fd);
+    resampler_close(resampler);
+    free(made);
+    return st;
+}
+
+const float *pcm_coarse(const Pcm *p, int64_t *n_samples) {
+    *n_samples = p->n_coarse;
+    return p->coarse;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------- */
+
+Status pcm_open(Pcm **out, const char *const *paths, int32_t n_paths) {
+    Status st = BS_OK;
+    *out = NULL;
+    Pcm *p = calloc(1, sizeof *p);
+    if (!p) return fail(BS_NOMEM, "%s: out of memory", paths[0]);
+    p->path = paths[0];
+    TRY(audio_open(&p->reader, paths, n_paths));
+    p->info = audio_info(p->reader);
+    p->mono_room = CHUNK;
+    p->frames = malloc(sizeof *p->frames * CHUNK * (size_t)p->info.n_channels);
+    p->mono = malloc(sizeof *p->mono * CHUNK);
+    p->sinc = malloc(sizeof *p->sinc * (HALF * PHASES + 1));
+    if (!p->frames || !p->mono || !p->sinc) TRY(fail(BS_NOMEM, "%s: out of memory", p->path));
+    make_sinc(p->sinc);
+    TRY(make_coarse(p));
+    *out = p;
+    p = NULL;
+out:
+    pcm_close(p);
+    return st;
+}
+
+void pcm_close(Pcm *p) {
+    if (!p) return;
+    if (p->coarse) munmap(p->coarse, (size_t)p->n_coarse * sizeof(float));
+    audio_close(p->reader);
+    free(p->frames);
+    free(p->mono);
+    free(p->sinc);
+    free(p);
+}
+
+AudioInfo pcm_info(const Pcm *p) { return p->info; }
+const char *pcm_path(const Pcm *p) { return p->path; }
+AudioReader *pcm_reader(Pcm *p) { return p->reader; }
+
+/* ---- pieces ------------------------------------------------------------------------------------ */
+
+/* x at position `at` (in samples of x), x[0..] long enough on both sides. */
+static float interpolate(const double *sinc, const float *x, double at, double cut) {
+    const double reach = HALF / cut;
+    int64_t from = (int64_t)ceil(at - reach + 1e-9), to = (int64_t)floor(at + reach - 1e-9);
+    double sum = 0;
+    for (int64_t i = from; i <= to; i++) {
+        double d = fabs((double)i - at) * cut * PHASES;
+        int k = (int)d;
+        double part = d - k;
+        sum += x[i] * (sinc[k] + part * (sinc[k + 1] - sinc[k]));
+    }
+    return (float)(sum * cut);
+}
+
+Status pcm_read(Pcm *p, double at, double step, int64_t n, float *out) {
+    Status st = BS_OK;
+    if (step == 1 && at == floor(at)) return read_mono(p, (int64_t)at, n, out);
+    const double cut = step > 1 ? 0.98 / step : 1;
+    const int64_t margin = (int64_t)(HALF / cut) + 2;
+    const int64_t first = (int64_t)floor(at) - margin;
+    const int64_t room = (int64_t)(step * (double)n) + 2 * margin + 4;
+    if (room > p->mono_room) {
+        float *more = realloc(p->mono, sizeof *more * (size_t)room);
+        if (!more) return fail(BS_NOMEM, "%s: no memory for %lld samples", p->path, (long long)room);
+        p->mono = more;
+        p->mono_room = room;
+    }
+    TRY(read_mono(p, first, room, p->mono));
+    for (int64_t i = 0; i < n; i++)
+        out[i] = interpolate(p->sinc, p->mono, at - (double)first + step * (double)i, cut);
+out:
+    return st;
+}
