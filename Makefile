@@ -154,6 +154,10 @@ $(O)/python/installed: $(shell find python common/core common/song common/env -t
 train-presence: $(O)/train/train_presence ## refit what hears whether the band plays (about 10 minutes)
 	@nice -n 10 $< -r $(O)/train/presence_rows.bin -o featurizer/dsp/presence_weights.inc
 
+.PHONY: bench-align
+bench-align: $(O)/bench/bench_align ## what is found of edits with known truth
+	@nice -n 10 $<
+
 .PHONY: bench-hearing train-hearing train-flaw
 bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere ## what is heard of 60 simulated sessions, and of music from elsewhere
 	@$< -n 60 && $(O)/bench/bench_elsewhere

@@ -24,7 +24,8 @@ static const Option options[] = {
 static const ConfigTable table = {
     .program = "bandsaw-editor",
     .usage = "bandsaw align RAW... EDIT [-o FILE]",
-    .about = "Says which ranges of a recording an edit of it consists of, and how they are joined, as JSON. Several "
+    .about = "Says which ranges of a recording an edit of it consists of, and how they are joined, as JSON. "
+             "Several "
              "files before the last are one recording, in the order given.",
     .options = options,
     .n_options = sizeof options / sizeof *options,
@@ -45,7 +46,9 @@ out:
 static void say(const Alignment *a) {
     int32_t n_moves[ALIGN_MOVES] = {0}, n_ties = 0;
     for (int32_t i = 0; i < a->n_pieces; i++) n_moves[align_move(a, i)]++, n_ties += a->pieces[i].tie;
-    fprintf(stderr, "%d pieces%s, %.1f %% of the edit: %d cuts, %d loops, %d reused, %d reordered; %d ranges of other sound, %d ties\n",
+    fprintf(stderr,
+            "%d pieces%s, %.1f %% of the edit: %d cuts, %d loops, %d reused, %d reordered; %d ranges of "
+            "other sound, %d ties\n",
             a->n_pieces, a->plain ? ", exact copies" : "", 100 * (double)a->matched, n_moves[MOVE_CUT],
             n_moves[MOVE_LOOP], n_moves[MOVE_REUSE], n_moves[MOVE_REORDER], a->n_others, n_ties);
 }

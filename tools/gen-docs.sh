@@ -21,6 +21,7 @@ trap 'rm -rf "$work"' EXIT
 	bandsaw train
 	bandsaw-editor eval
 	bandsaw-editor plot
+	bandsaw-editor align
 	bandsaw-simulator simulate
 	bandsaw-simulator judge
 	bandsaw-featurizer serve

@@ -7,7 +7,7 @@
 #include "featurizer/align/pieces.h"
 
 static const double shortest_s = 1;
-static const float least_share = 0.02F; /* of the edit in pieces: less is chance */
+static const float least_share = 0.1F; /* of the edit in pieces: less is chance */
 
 const char *const align_shape_names[FADE_SHAPES] = {"cut", "linear", "power", "sine", "cosine", "dip"};
 const char *const align_other_names[OTHER_KINDS] = {"unknown", "silence", "covered"};
@@ -50,8 +50,10 @@ static Status refuse(const Pcm *raw, const Pcm *edit) {
 static Status check_order(const Alignment *a, const char *raw, const char *edit) {
     const double raw_s = (double)a->n_raw / a->raw_rate_hz, edit_s = (double)a->n_edit / a->edit_rate_hz;
     if (edit_s < 1.2 * raw_s || a->matched > 0.75F) return BS_OK;
-    return fail(BS_CONFLICT, "%s: lasts %.1f s, the recording %s %.1f s, and only %.0f %% of it come from there; "
-                "are the two mixed up?", edit, edit_s, raw, raw_s, 100 * (double)a->matched);
+    return fail(BS_CONFLICT,
+                "%s: lasts %.1f s, the recording %s %.1f s, and only %.0f %% of it come from there; "
+                "are the two mixed up?",
+                edit, edit_s, raw, raw_s, 100 * (double)a->matched);
 }
 
 Status align_files(const char *const *raws, int32_t n_raws, const char *edit_path, Alignment *out) {
@@ -105,7 +107,11 @@ static Fade fade_of(const AlignPiece *p, double rate_hz, double beat_s) {
     if (!p->joined || length_s < 0.06) return FADE_SHORT;
     if (!(beat_s > 0)) return FADE_HALF_BEAT;
     const double beats = length_s / beat_s;
-    return beats < 0.25 ? FADE_SHORT : beats < 0.75 ? FADE_HALF_BEAT : beats < 1.5 ? FADE_1_BEAT : beats < 3 ? FADE_2_BEATS : FADE_4_BEATS;
+    return beats < 0.25   ? FADE_SHORT
+           : beats < 0.75 ? FADE_HALF_BEAT
+           : beats < 1.5  ? FADE_1_BEAT
+           : beats < 3    ? FADE_2_BEATS
+                          : FADE_4_BEATS;
 }
 
 Status align_edit(const Alignment *a, double beat_s, Edit *out) {

@@ -23,8 +23,8 @@ typedef enum FadeShape {
 extern const char *const align_shape_names[FADE_SHAPES];
 
 typedef struct AlignJoin {
-    int64_t start, end; /* of the edit; equal for a cut */
-    uint8_t shape;      /* FadeShape */
+    int64_t start, end;                           /* of the edit; equal for a cut */
+    uint8_t shape;                                /* FadeShape */
     float leave[ALIGN_CURVE], enter[ALIGN_CURVE]; /* gains as measured, at even steps from start to end */
 } AlignJoin;
 
@@ -56,9 +56,9 @@ typedef struct Alignment {
     int32_t n_pieces, n_others;
     AlignPiece *pieces;
     AlignOther *others;
-    float matched;   /* share of the edit that is in pieces and in no OTHER */
-    float ratio_db;  /* what the recording explains of the edit, over what it does not */
-    uint8_t plain;   /* samples of the edit are samples of the recording, up to a gain */
+    float matched;  /* share of the edit that is in pieces and in no OTHER */
+    float ratio_db; /* what the recording explains of the edit, over what it does not */
+    uint8_t plain;  /* samples of the edit are samples of the recording, up to a gain */
 } Alignment;
 
 /* Files as they are: several raws in order are one recording. One clear line for: silence, too short, no part
@@ -78,5 +78,6 @@ typedef enum AlignMove {
 extern const char *const align_move_names[ALIGN_MOVES];
 AlignMove align_move(const Alignment *alignment, int32_t piece);
 
-/* The pieces as an Edit of the recording; fades by their lengths in beats (beat_s: of one beat, 0 unknown). */
+/* The pieces as an Edit of the recording; fades by their lengths in beats (beat_s: of one beat, 0 unknown).
+ */
 Status align_edit(const Alignment *alignment, double beat_s, Edit *out);

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 typedef struct Likeness {
-    float score;  /* 0..1 */
+    float score;        /* 0..1 */
     float signed_score; /* below 0: alike with the sign reversed */
-    double lag;   /* of the window in the piece against its middle, in samples, between samples too */
+    double lag;         /* of the window in the piece against its middle, in samples, between samples too */
 } Likeness;
 
 typedef struct Correlator Correlator;

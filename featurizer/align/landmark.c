@@ -58,7 +58,8 @@ typedef struct Rows {
 
 static void row_maxima(const float *x, float *out) {
     for (int b = LOW_BIN; b < HIGH_BIN; b++) {
-        int from = b - WIDE < LOW_BIN ? LOW_BIN : b - WIDE, to = b + WIDE < HIGH_BIN ? b + WIDE : HIGH_BIN - 1;
+        int from = b - WIDE < LOW_BIN ? LOW_BIN : b - WIDE,
+            to = b + WIDE < HIGH_BIN ? b + WIDE : HIGH_BIN - 1;
         float top = 0;
         for (int k = from; k <= to; k++) top = x[k] > top ? x[k] : top;
         out[b] = top;

@@ -9,9 +9,9 @@
 #include "featurizer/align/correlate.h"
 
 enum { WINDOW = 8192, LAGS = 64, MOST = 16 };
-static const double no_slope = 2e-6;  /* speeds nearer to 1 than this are 1 */
-static const double steady_s = 2.5;   /* runs that long tell their own speed */
-static const double far_off = 3;      /* samples from the line: not this run */
+static const double no_slope = 2e-6; /* speeds nearer to 1 than this are 1 */
+static const double steady_s = 2.5;  /* runs that long tell their own speed */
+static const double far_off = 3;     /* samples from the line: not this run */
 
 Status runs_of(const Track *t, int32_t raw_hz, int32_t edit_hz, Run **out, int32_t *n) {
     Run *runs = malloc(sizeof *runs * (size_t)(t->n_windows + 1));

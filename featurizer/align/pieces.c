@@ -3,7 +3,6 @@
 #include "featurizer/align/pieces.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +15,12 @@ static const double unheard_s = 0.25;    /* a run that is not heard for longer i
 static const double covered_share = 0.3; /* of what a run explains usually: less is covered */
 static const double covered_most = 0.9;
 static const double chance = 0.04; /* what a run explains of what it is not */
-static const double judged_s = 6; /* of a run at most */
+static const double judged_s = 6;  /* of a run at most */
 static const double gap_s = 0.02;  /* shorter ranges without a piece are not worth a word */
 static const double as_good = 0.97;
+static const double doubtful_s =
+    1.2; /* so short, so unlike and so little explained: chance, in similar music */
+static const float doubtful_score = 0.7F;
 
 enum { MAX_PLACES = 24 };
 
@@ -172,7 +174,7 @@ static Status listen(Maker *m) {
             TRY(explain(m, r, r->first - m->hop / 2, r->last + m->hop / 2));
             for (int32_t k = 0; k < m->heard.n; k++)
                 if (m->heard.power[k] > m->loudest) m->loudest = m->heard.power[k];
-            if (pass) { means[n++] = (float)mean_explained(m); if (getenv("DBG")) fprintf(stderr, "mean %.3f len %.1f score %.2f\n", means[n-1], (r->last-r->first)/m->hz, r->score); }
+            if (pass) means[n++] = (float)mean_explained(m);
         }
     qsort(means, (size_t)n, sizeof *means, by_value);
     m->usual = n ? means[n / 2] : 0;
@@ -187,7 +189,8 @@ static void drop_run(Maker *m, int32_t i) {
 }
 
 static void swallow(Run *a, const Run *b) {
-    if (b->last - b->first > a->last - a->first) a->at = b->at, a->raw = b->raw, a->rate = b->rate, a->exact = b->exact;
+    if (b->last - b->first > a->last - a->first)
+        a->at = b->at, a->raw = b->raw, a->rate = b->rate, a->exact = b->exact;
     a->last = b->last;
     a->last_window = b->last_window;
 }
@@ -204,7 +207,7 @@ static Status weed(Maker *m) {
         TRY(explain(m, r, from, to));
         double own = mean_explained(m), other = brief ? chance : 0;
         Run *better = NULL;
-        if (brief && own < 0.02 * m->usual) other = INFINITY;
+        if (r->last - r->first < doubtful_s * m->hz && r->score < doubtful_score && own < 1) other = INFINITY;
         for (int side = 0; side < 2; side++) {
             Run *beside = side ? b : a;
             if (!beside) continue;
@@ -268,7 +271,8 @@ static Status find_covered(Maker *m) {
             if (low && begun < 0) begun = k, total = 0;
             if (low) total += mean;
             if (begun < 0 || (low && k + wide < n)) continue;
-            const double a = from + (begun + wide / 2.0) * EDGE_BLOCK, b = from + (k + wide / 2.0) * EDGE_BLOCK;
+            const double a = from + (begun + wide / 2.0) * EDGE_BLOCK,
+                         b = from + (k + wide / 2.0) * EDGE_BLOCK;
             const double level = total / (k - begun > 0 ? k - begun : 1);
             begun = -1;
             if (b - a < unheard_s * m->hz) continue;
@@ -417,7 +421,8 @@ static Status make_pieces(Maker *m, float gain) {
                         .join = before.join};
         p.raw_start = llround(run_at(r, (double)p.edit_start));
         p.raw_end = llround(run_at(r, (double)p.edit_end));
-        if (p.raw_start < 0) p.edit_start -= llround((double)p.raw_start / r->rate), p.raw_start = 0, p.joined = 0;
+        if (p.raw_start < 0)
+            p.edit_start -= llround((double)p.raw_start / r->rate), p.raw_start = 0, p.joined = 0;
         if (p.raw_end > out->n_raw)
             p.edit_end -= llround((double)(p.raw_end - out->n_raw) / r->rate), p.raw_end = out->n_raw;
         TRY(find_ties(m, r, &p));
@@ -471,7 +476,10 @@ static void measure_matched(Alignment *out) {
 Status pieces_make(Run *runs, int32_t n_runs, const Track *track, Tone *tone, Pcm *raw, Pcm *edit,
                    Alignment *out) {
     Status st = BS_OK;
-    Maker m = {.track = track, .out = out, .hz = out->edit_rate_hz, .hop = TRACK_HOP * (double)out->edit_rate_hz / COARSE_HZ};
+    Maker m = {.track = track,
+               .out = out,
+               .hz = out->edit_rate_hz,
+               .hop = TRACK_HOP * (double)out->edit_rate_hz / COARSE_HZ};
     m.runs = malloc(sizeof *m.runs * (size_t)(n_runs + 8));
     if (!m.runs) return fail(BS_NOMEM, "align: no memory for %d pieces", n_runs);
     memcpy(m.runs, runs, sizeof *m.runs * (size_t)n_runs);

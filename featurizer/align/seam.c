@@ -167,7 +167,8 @@ static BestFade descend(const Fit *f, BestFade from) {
         now.error = fade_error(f, now.start, now.end, shape);
         double step = (now.end - now.start) / 4 > 8 ? (now.end - now.start) / 4 : 8;
         while (step > 0.2) {
-            static const double moves[8][2] = {{1, 1}, {-1, -1}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {-1, 1}, {1, -1}};
+            static const double moves[8][2] = {{1, 1}, {-1, -1}, {0, 1},  {0, -1},
+                                               {1, 0}, {-1, 0},  {-1, 1}, {1, -1}};
             bool moved = false;
             for (int m = 0; m < 8; m++) {
                 double start = now.start + step * moves[m][0], end = now.end + step * moves[m][1];
@@ -294,7 +295,8 @@ Status seam_fit(Seamer *s, const Run *a, const Run *b, double from, double to, S
     if (edge < 4) edge = 4;
     const double level_a = level_of(s->blocks, 0, edge, EA, AA),
                  level_b = level_of(s->blocks, n / BLOCK - edge, n / BLOCK, EB, BB);
-    Fit coarse = {s->coarse, n / BLOCK / COARSE, BLOCK * COARSE, level_a, level_b, s->prefix[0], s->prefix[1]};
+    Fit coarse = {s->coarse, n / BLOCK / COARSE, BLOCK * COARSE, level_a,
+                  level_b,   s->prefix[0],       s->prefix[1]};
     sum_errors(&coarse);
     BestFade fade = search_grid(&coarse);
     fade.start *= COARSE;
@@ -304,7 +306,8 @@ Status seam_fit(Seamer *s, const Run *a, const Run *b, double from, double to, S
     fade = descend(&fine, fade);
     double cut_error;
     int64_t cut = best_cut(s, n, level_a, level_b, false, &cut_error);
-    bool is_fade = (fade.end - fade.start) * BLOCK > 0.001 * s->hz && fade_is_clear(&fine, &fade, (double)cut / BLOCK);
+    bool is_fade =
+        (fade.end - fade.start) * BLOCK > 0.001 * s->hz && fade_is_clear(&fine, &fade, (double)cut / BLOCK);
     find_unlike(&fine, &fade, &out->unlike_start, &out->unlike_end);
     out->unlike_start = (double)lo + BLOCK * out->unlike_start;
     out->unlike_end = (double)lo + BLOCK * out->unlike_end;
@@ -325,7 +328,8 @@ out:
     return st;
 }
 
-Status seam_explained(Seamer *s, const Run *r, double from, double to, float *values, float *power, int32_t *n) {
+Status seam_explained(Seamer *s, const Run *r, double from, double to, float *values, float *power,
+                      int32_t *n) {
     Status st = BS_OK;
     *n = (int32_t)((to - from) / EDGE_BLOCK);
     const int32_t most = (int32_t)(s->room / EDGE_BLOCK);

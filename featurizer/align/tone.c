@@ -11,7 +11,7 @@ enum { POINTS = 4096, BINS = POINTS / 2 + 1, MOST = 500, SMOOTH = 12, BLOCK = 16
 enum { BEFORE = 128, AFTER = 1024, WEIGHT_REACH = 48 }; /* together under TONE_MARGIN */
 
 struct Tone {
-    Fft *fft;          /* BLOCK */
+    Fft *fft;                                  /* BLOCK */
     float (*raw_filter)[2], (*edit_filter)[2]; /* [BLOCK / 2 + 1] */
     float gain, ratio_db;
     bool plain;
@@ -41,7 +41,9 @@ static void add_spectra(Spectra *s, Fft *fft, const float *x, const float *y, co
 
 /* Where a run is surely alone: not next to its ends, if it is long enough. */
 static double inside(const Run *r, double *length) {
-    const double span = r->last - r->first, inset = span > 4 * POINTS ? POINTS : span > POINTS ? (span - POINTS) / 4 : 0;
+    const double span = r->last - r->first, inset = span > 4 * POINTS ? POINTS
+                                                    : span > POINTS   ? (span - POINTS) / 4
+                                                                      : 0;
     *length = span - 2 * inset - POINTS;
     if (*length < 1) *length = 1;
     return span > POINTS ? r->first + inset : (r->first + r->last - POINTS) / 2;
@@ -175,7 +177,8 @@ Status tone_learn(Tone **out, const Run *runs, int32_t n_runs, Pcm *raw, Pcm *ed
     taps_to_filter(t->fft, weights, 2 * WEIGHT_REACH + 1, WEIGHT_REACH, t->edit_filter);
     taps_to_filter(t->fft, taps, BEFORE + AFTER + 1, BEFORE, t->raw_filter);
     for (int k = 0; k <= BLOCK / 2; k++) {
-        float a = t->raw_filter[k][0], b = t->raw_filter[k][1], c = t->edit_filter[k][0], d = t->edit_filter[k][1];
+        float a = t->raw_filter[k][0], b = t->raw_filter[k][1], c = t->edit_filter[k][0],
+              d = t->edit_filter[k][1];
         t->raw_filter[k][0] = a * c - b * d;
         t->raw_filter[k][1] = a * d + b * c;
     }

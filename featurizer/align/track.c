@@ -98,7 +98,8 @@ static Status propose(Search *s, int32_t speed) {
     TRY(landmark_query_new(&query, s->index, s->n_at_speed[speed]));
     for (int32_t k = 0; k < s->track->n_windows; k++) {
         const int64_t at = middle(s, k, speed);
-        const int32_t lo = (int32_t)((at - HALF - 600) / LANDMARK_STEP), hi = (int32_t)((at + HALF) / LANDMARK_STEP);
+        const int32_t lo = (int32_t)((at - HALF - 600) / LANDMARK_STEP),
+                      hi = (int32_t)((at + HALF) / LANDMARK_STEP);
         while (from < n && marks[from].at < lo) from++;
         while (to < n && marks[to].at < hi) to++;
         if (s->track->quiet[k]) continue;
@@ -239,9 +240,10 @@ static Status add_speed(Search *s, double speed) {
             int64_t q = j - 1 + m;
             y[m] = s->edit[q < 0 ? 0 : q >= s->n_edit ? s->n_edit - 1 : q];
         }
-        x[k] = y[1] + 0.5F * p *
-                          (y[2] - y[0] +
-                           p * (2 * y[0] - 5 * y[1] + 4 * y[2] - y[3] + p * (3 * (y[1] - y[2]) + y[3] - y[0])));
+        x[k] =
+            y[1] + 0.5F * p *
+                       (y[2] - y[0] +
+                        p * (2 * y[0] - 5 * y[1] + 4 * y[2] - y[3] + p * (3 * (y[1] - y[2]) + y[3] - y[0])));
     }
     s->at_speed[i] = x;
     s->n_at_speed[i] = n;

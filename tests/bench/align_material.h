@@ -158,7 +158,8 @@ static inline double mat_law(MatLaw law, double s) {
     return law == LAW_LINEAR ? s : law == LAW_POWER ? sin(s * M_PI / 2) : 0.5 - 0.5 * cos(M_PI * s);
 }
 
-/* Jumps on (6 in 10), jumps back (2 in 10), repeats (2 in 10); pieces of 1 to 6 s; fade_s around every seam. */
+/* Jumps on (6 in 10), jumps back (2 in 10), repeats (2 in 10); pieces of 1 to 6 s; fade_s around every seam.
+ */
 static inline MatEdit mat_cut(int64_t n_raw, uint64_t seed, int32_t n, double fade_s, double shortest_s) {
     Rng r = rng_at(seed, 21);
     MatEdit e = {.n = n};
@@ -196,7 +197,8 @@ static inline Mat mat_render(const Mat *raw, const MatEdit *e) {
             int64_t k = p->raw_start + t - e->at[i];
             if (t < 0 || t >= m.n || k < 0 || k >= raw->n) continue;
             double g = 1;
-            if (in && t < e->at[i] + in) g *= mat_law(p->law, ((double)(t - e->at[i] + in / 2) + 0.5) / (double)in);
+            if (in && t < e->at[i] + in)
+                g *= mat_law(p->law, ((double)(t - e->at[i] + in / 2) + 0.5) / (double)in);
             if (out && t >= e->at[i + 1] - out / 2)
                 g *= mat_law(e->piece[i + 1].law,
                              1 - ((double)(t - e->at[i + 1] + out / 2) + 0.5) / (double)out);

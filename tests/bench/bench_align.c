@@ -13,7 +13,14 @@
 enum { MAX_SEAMS = 20000 };
 static const double missed_ms = 1000; /* what a seam that was not found counts */
 
-typedef enum What { WHAT_MASTER = 1, WHAT_MP3 = 2, WHAT_LOOPS = 4, WHAT_FOREIGN = 8, WHAT_FLIP = 16, WHAT_48K = 32 } What;
+typedef enum What {
+    WHAT_MASTER = 1,
+    WHAT_MP3 = 2,
+    WHAT_LOOPS = 4,
+    WHAT_FOREIGN = 8,
+    WHAT_FLIP = 16,
+    WHAT_48K = 32
+} What;
 
 typedef struct Case {
     const char *name;
@@ -50,7 +57,8 @@ typedef struct Sums {
     int n_pieces, n_exact, n_found_pieces;
     int n_labels, n_found_labels, n_right_labels;
     double other_s, found_other_s, right_other_s;
-    double seams[MAX_SEAMS], ends[MAX_SEAMS]; /* ms from the truth: middle; share of a fade's length: its ends */
+    double seams[MAX_SEAMS],
+        ends[MAX_SEAMS]; /* ms from the truth: middle; share of a fade's length: its ends */
     int n_seams, n_ends;
     int n_ties, n_repeated; /* pieces of loops pasted in the raw */
     double cpu_s, raw_s;
@@ -83,7 +91,8 @@ static void paste_loops(Mat *raw, uint64_t seed) {
     for (int i = 0; i < 6; i++) {
         int64_t n = (int64_t)(rng_between(&r, 4, 9) * MAT_RATE);
         int64_t from = (int64_t)(rng_f64(&r) * (double)(raw->n - 3 * n)), to = from + n;
-        for (int k = 0; k < 2; k++, to += n) memcpy(raw->x + 2 * to, raw->x + 2 * from, sizeof(float) * 2 * (size_t)n);
+        for (int k = 0; k < 2; k++, to += n)
+            memcpy(raw->x + 2 * to, raw->x + 2 * from, sizeof(float) * 2 * (size_t)n);
     }
 }
 
@@ -100,7 +109,8 @@ static void add_foreign(MatEdit *e, Mat *m, MatKind kind, uint64_t seed, int32_t
     }
     covered[0] = e->n - 2;
     for (int64_t t = e->at[covered[0]]; t < e->at[covered[0] + 1]; t++)
-        for (int k = 0; k < 2; k++) m->x[2 * t + k] += 4 * other.x[2 * (t - e->at[covered[0]] + 9 * MAT_RATE) + k];
+        for (int k = 0; k < 2; k++)
+            m->x[2 * t + k] += 4 * other.x[2 * (t - e->at[covered[0]] + 9 * MAT_RATE) + k];
     free(other.x);
 }
 
@@ -108,7 +118,8 @@ typedef enum Label { LABEL_ON, LABEL_LOOP, LABEL_REORDER, LABEL_REUSE } Label;
 
 /* What a person would call piece i: again, back to a place not yet used, back to one used before. */
 static Label label_of(const int64_t (*range)[2], int i) {
-    if (i == 0 || range[i][0] < 0 || range[i - 1][0] < 0 || range[i][0] >= range[i - 1][1] - MAT_RATE / 20) return LABEL_ON;
+    if (i == 0 || range[i][0] < 0 || range[i - 1][0] < 0 || range[i][0] >= range[i - 1][1] - MAT_RATE / 20)
+        return LABEL_ON;
     if (llabs(range[i][0] - range[i - 1][0]) < MAT_RATE / 20) return LABEL_LOOP;
     for (int k = 0; k < i; k++)
         if (range[k][0] >= 0 && range[i][0] < range[k][1] && range[i][1] > range[k][0]) return LABEL_REUSE;
@@ -131,7 +142,8 @@ static bool is_exact(const AlignPiece *p, double at, double place) {
     return false;
 }
 
-static void score_pieces(const Alignment *a, const MatEdit *e, double scale, const int32_t *covered, Sums *s, bool verbose) {
+static void score_pieces(const Alignment *a, const MatEdit *e, double scale, const int32_t *covered, Sums *s,
+                         bool verbose) {
     for (int32_t i = 0; i < e->n; i++) {
         const MatPiece *t = &e->piece[i];
         if (t->raw_start < 0 || (covered && *covered == i)) continue;
@@ -144,13 +156,15 @@ static void score_pieces(const Alignment *a, const MatEdit *e, double scale, con
         if (!exact && verbose)
             printf("#   piece %d at %.3f s: %s, raw %.4f s, truth %.4f s\n", i, (double)e->at[i] / MAT_RATE,
                    p ? "elsewhere" : "not found",
-                   p ? ((double)p->raw_start + p->rate * (mid * scale - (double)p->edit_start)) / MAT_RATE : 0,
+                   p ? ((double)p->raw_start + p->rate * (mid * scale - (double)p->edit_start)) / MAT_RATE
+                     : 0,
                    ((double)t->raw_start + mid - (double)e->at[i]) / MAT_RATE);
     }
     s->n_found_pieces += a->n_pieces;
 }
 
-static void score_seams(const Alignment *a, const MatEdit *e, double scale, const int32_t *covered, Sums *s, bool verbose) {
+static void score_seams(const Alignment *a, const MatEdit *e, double scale, const int32_t *covered, Sums *s,
+                        bool verbose) {
     for (int32_t i = 1; i < e->n; i++) {
         if (e->piece[i].raw_start < 0 || e->piece[i - 1].raw_start < 0) continue;
         if (covered && (i == *covered || i == *covered + 1)) continue;
@@ -165,12 +179,15 @@ static void score_seams(const Alignment *a, const MatEdit *e, double scale, cons
             if (off >= best) continue;
             best = off;
             if (half > 0)
-                ends = 0.5 * (fabs((double)p->join.start - at + half) + fabs((double)p->join.end - at - half)) / (2 * half);
+                ends = 0.5 *
+                       (fabs((double)p->join.start - at + half) + fabs((double)p->join.end - at - half)) /
+                       (2 * half);
         }
         if (s->n_seams < MAX_SEAMS) s->seams[s->n_seams++] = best;
         if (e->piece[i].fade && s->n_ends < MAX_SEAMS) s->ends[s->n_ends++] = ends;
         if (best > 5 && verbose)
-            printf("#   seam %d at %.3f s: off by %.1f ms (law %d, raw %.3f -> %.3f)\n", i, (double)e->at[i] / MAT_RATE, best, e->piece[i].law,
+            printf("#   seam %d at %.3f s: off by %.1f ms (law %d, raw %.3f -> %.3f)\n", i,
+                   (double)e->at[i] / MAT_RATE, best, e->piece[i].law,
                    (double)e->piece[i - 1].raw_end / MAT_RATE, (double)e->piece[i].raw_start / MAT_RATE);
     }
 }
@@ -193,7 +210,8 @@ static void score_labels(const Alignment *a, const MatEdit *e, double scale, Sum
         if (label == LABEL_ON) continue;
         s->n_labels++;
         for (int32_t k = 0; k < n_found; k++)
-            if (fabs((double)a->pieces[k].edit_start - (double)e->at[i] * scale) < 0.1 * a->edit_rate_hz && found_label[k] == label) {
+            if (fabs((double)a->pieces[k].edit_start - (double)e->at[i] * scale) < 0.1 * a->edit_rate_hz &&
+                found_label[k] == label) {
                 s->n_right_labels++;
                 break;
             }
@@ -209,7 +227,8 @@ static double overlap_s(const Alignment *a, double from, double to) {
     return sum / a->edit_rate_hz;
 }
 
-static void score_others(const Alignment *a, const MatEdit *e, double scale, const int32_t *covered, Sums *s) {
+static void score_others(const Alignment *a, const MatEdit *e, double scale, const int32_t *covered,
+                         Sums *s) {
     for (int32_t i = 0; i < e->n; i++) {
         if (e->piece[i].raw_start >= 0 && !(covered && i == *covered)) continue;
         double from = (double)e->at[i] * scale, to = (double)e->at[i + 1] * scale;
@@ -239,7 +258,8 @@ static Status run_case(const Case *c, const Mat *given, MatKind kind, uint64_t s
     Mat raw = mat_new(given->n), m = {0};
     memcpy(raw.x, given->x, sizeof(float) * 2 * (size_t)raw.n);
     snprintf(raw_path, sizeof raw_path, "/tmp/bandsaw-bench-align-%d-raw.wav", (int)getpid());
-    snprintf(path, sizeof path, "/tmp/bandsaw-bench-align-%d.%s", (int)getpid(), c->what & WHAT_MP3 ? "mp3" : "wav");
+    snprintf(path, sizeof path, "/tmp/bandsaw-bench-align-%d.%s", (int)getpid(),
+             c->what & WHAT_MP3 ? "mp3" : "wav");
     if (c->what & WHAT_LOOPS) paste_loops(&raw, seed);
     MatEdit e = mat_cut(raw.n, rng_mix(seed, 7), 16, c->fade_s, 1);
     m = mat_render(&raw, &e);
@@ -264,9 +284,9 @@ static Status run_case(const Case *c, const Mat *given, MatKind kind, uint64_t s
     }
     const int32_t *hidden = covered >= 0 ? &covered : NULL;
     if (verbose)
-        printf("# %s kind %d: %d pieces of %d, %d others, matched %.3f, %.1f dB%s, %.3f of the time\n", c->name, kind,
-               a.n_pieces, e.n, a.n_others, (double)a.matched, (double)a.ratio_db, a.plain ? ", plain" : "",
-               (cpu() - from) * MAT_RATE / (double)raw.n);
+        printf("# %s kind %d: %d pieces of %d, %d others, matched %.3f, %.1f dB%s, %.3f of the time\n",
+               c->name, kind, a.n_pieces, e.n, a.n_others, (double)a.matched, (double)a.ratio_db,
+               a.plain ? ", plain" : "", (cpu() - from) * MAT_RATE / (double)raw.n);
     score_pieces(&a, &e, scale, hidden, s, verbose);
     score_seams(&a, &e, scale, hidden, s, verbose);
     score_labels(&a, &e, scale, s);
@@ -288,7 +308,8 @@ static void print_sums(const char *name, Sums *s) {
     printf("align_%s_pieces_found %.3f of_true\n", name, share(s->n_found_pieces, s->n_pieces));
     printf("align_%s_seam_error_median %.3f ms\n", name, quantile(s->seams, s->n_seams, 0.5));
     printf("align_%s_seam_error_p95 %.3f ms\n", name, quantile(s->seams, s->n_seams, 0.95));
-    if (s->n_ends) printf("align_%s_fade_ends_median %.3f of_length\n", name, quantile(s->ends, s->n_ends, 0.5));
+    if (s->n_ends)
+        printf("align_%s_fade_ends_median %.3f of_length\n", name, quantile(s->ends, s->n_ends, 0.5));
     printf("align_%s_labels_f %.3f F\n", name, f_of(s->n_right_labels, s->n_labels, s->n_found_labels));
     if (s->other_s > 0)
         printf("align_%s_other_f %.3f F\n", name, f_of(s->right_other_s, s->other_s, s->found_other_s));
@@ -304,11 +325,16 @@ int main(int argc, char **argv) {
     const char *only = "";
     bool verbose = false;
     while ((c = getopt(argc, argv, "n:s:c:k:v")) != -1) {
-        if (c == 'n') n = atoi(optarg);
-        else if (c == 's') seed = strtoull(optarg, NULL, 10);
-        else if (c == 'c') only = optarg;
-        else if (c == 'k') first = atoi(optarg), last = first + 1;
-        else verbose = true;
+        if (c == 'n')
+            n = atoi(optarg);
+        else if (c == 's')
+            seed = strtoull(optarg, NULL, 10);
+        else if (c == 'c')
+            only = optarg;
+        else if (c == 'k')
+            first = atoi(optarg), last = first + 1;
+        else
+            verbose = true;
     }
     Sums *sums = calloc(sizeof cases / sizeof *cases, sizeof *sums), *one;
     if (!sums) return 1;
@@ -319,7 +345,8 @@ int main(int argc, char **argv) {
             for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
                 if (*only && !strstr(cases[k].name, only)) continue;
                 one = &sums[k];
-                if (run_case(&cases[k], &raw, (MatKind)kind, rng_mix(seed + 1, (uint64_t)(i * MAT_KINDS + kind)), one, verbose) != BS_OK) {
+                if (run_case(&cases[k], &raw, (MatKind)kind,
+                             rng_mix(seed + 1, (uint64_t)(i * MAT_KINDS + kind)), one, verbose) != BS_OK) {
                     fprintf(stderr, "bench_align: %s\n", error_text());
                     return 1;
                 }

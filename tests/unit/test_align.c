@@ -67,7 +67,8 @@ static void assert_pieces(const Alignment *a, const MatEdit *e, double off, doub
     const double scale = (double)a->edit_rate_hz / a->raw_rate_hz;
     for (int32_t i = 0; i < e->n; i++) {
         const AlignPiece *p = &a->pieces[i];
-        const double place = (double)p->raw_start + p->rate * ((double)e->at[i] * scale - (double)p->edit_start);
+        const double place =
+            (double)p->raw_start + p->rate * ((double)e->at[i] * scale - (double)p->edit_start);
         assert_true(fabs(place - (double)e->piece[i].raw_start) <= off);
         assert_true(fabs((double)(p->raw_start - e->piece[i].raw_start)) <= edge);
         assert_true(fabs((double)(p->raw_end - e->piece[i].raw_end)) <= edge);
@@ -171,7 +172,8 @@ static void reports_foreign_sound_and_never_guesses(void **state) {
     assert_true(llabs(a.others[0].edit_start - e.at[1]) < MAT_RATE / 50);
     assert_true(llabs(a.others[0].edit_end - e.at[2]) < MAT_RATE / 50);
     for (int32_t i = 0; i < a.n_pieces; i++)
-        assert_true(a.pieces[i].edit_end <= a.others[0].edit_start || a.pieces[i].edit_start >= a.others[0].edit_end);
+        assert_true(a.pieces[i].edit_end <= a.others[0].edit_start ||
+                    a.pieces[i].edit_start >= a.others[0].edit_end);
     assert_true(fabs((double)a.matched - (1 - (double)(e.at[2] - e.at[1]) / (double)m.n)) < 0.01);
     align_drop(&a);
     free(m.x);
@@ -214,7 +216,8 @@ static void assert_refused(const char *raw_file, const char *edit, Status expect
 
 static void refuses_what_is_no_edit_of_the_recording(void **state) {
     (void)state;
-    Mat other = mat_recording(MAT_BAND, 79, 12), silence = mat_new(5 * MAT_RATE), brief = {raw.x + 2 * 5 * MAT_RATE, MAT_RATE / 2};
+    Mat other = mat_recording(MAT_BAND, 79, 12), silence = mat_new(5 * MAT_RATE),
+        brief = {raw.x + 2 * 5 * MAT_RATE, MAT_RATE / 2};
     assert_int_equal(mat_save(at("other.wav"), &other, 2, MAT_RATE), BS_OK);
     assert_int_equal(mat_save(at("silence.wav"), &silence, 2, MAT_RATE), BS_OK);
     assert_int_equal(mat_save(at("brief.wav"), &brief, 2, MAT_RATE), BS_OK);
