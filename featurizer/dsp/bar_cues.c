@@ -63,7 +63,8 @@ static void describe_take(const TakeBeats *t, Take *d) {
     likeness_at(t, 12, d->twelve);
 }
 
-static void fill_cues(const TakeBeats *t, const Take *d, int32_t meter, int32_t phase, float *out) {
+static void fill_cues(const TakeBeats *t, const Take *d, int32_t meter, int32_t phase, bool starts,
+                      float *out) {
     int32_t places[PLACES] = {0, 1, meter / 2, meter - 1}, count[PLACES] = {0};
     float cue[BEAT_CUES];
     memset(out, 0, sizeof(float) * BAR_CUES);
@@ -90,15 +91,17 @@ static void fill_cues(const TakeBeats *t, const Take *d, int32_t meter, int32_t 
     }
     for (int i = 0; i < BARS_METERS; i++) *out++ = bars_meters[i] == meter;
     *out++ = (float)log2(t->track.tempo_bpm / 110);
-    *out++ = phase == 0; /* whoever starts, starts at a beginning more often than not */
+    *out++ = starts && phase == 0; /* whoever starts, starts at a beginning more often than not */
 }
 
 const int32_t bars_meters[BARS_METERS] = {3, 4, 6};
 
-void bars_cues(const TakeBeats *take, float cues[BARS_READINGS][BAR_CUES]) {
+void bars_cues(const TakeBeats *take, int32_t first, int32_t n, float cues[BARS_READINGS][BAR_CUES]) {
     Take d;
-    describe_take(take, &d);
+    TakeBeats window = {.track = take->track, .measures = take->measures + first};
+    window.track.n = n;
+    describe_take(&window, &d);
     for (int32_t i = 0, row = 0; i < BARS_METERS; i++)
         for (int32_t phase = 0; phase < bars_meters[i]; phase++)
-            fill_cues(take, &d, bars_meters[i], phase, cues[row++]);
+            fill_cues(&window, &d, bars_meters[i], phase, first == 0, cues[row++]);
 }

@@ -42,7 +42,28 @@ static void cues_of(const TakeBeats *t, int32_t k, float *cue) {
     cue[4] = level_of(m[k].mel, 0, 2) - (k ? level_of(m[k - 1].mel, 0, 2) : level_of(m[k].mel, 0, 2));
 }
 
+enum { WINDOW = 48, FEWEST = 12 }; /* beats */
+
+static int32_t window_start(const TakeBeats *t, int32_t w) {
+    return (int32_t)((int64_t)t->track.n * w / t->n_windows);
+}
+
+/* Readings by windows: a take may slip, and then the whole of it reads as nothing. */
+static Status read_bars(TakeBeats *t, Arena *mem) {
+    float cues[BARS_READINGS][BAR_CUES];
+    t->n_windows = t->track.n < FEWEST ? 0 : t->track.n < 2 * WINDOW ? 1 : t->track.n / WINDOW;
+    t->readings = arena_alloc(mem, sizeof *t->readings * (size_t)(t->n_windows + 1));
+    if (!t->readings) return fail(BS_NOMEM, "bars: out of memory");
+    for (int32_t w = 0; w < t->n_windows; w++) {
+        int32_t first = window_start(t, w), end = window_start(t, w + 1);
+        bars_cues(t, first, end - first, cues);
+        for (int32_t i = 0; i < BARS_READINGS; i++) t->readings[w][i] = mlp_run(&meter_net, cues[i]);
+    }
+    return BS_OK;
+}
+
 Status bars_evidence(TakeBeats *takes, int32_t n_takes, Arena *mem) {
+    Status st = BS_OK;
     static const float weight[CUES] = {0.6F, 0.7F, 0.5F, -0.35F, 0.25F};
     double sum[CUES] = {0}, square[CUES] = {0};
     int64_t n = 0;
@@ -67,13 +88,9 @@ Status bars_evidence(TakeBeats *takes, int32_t n_takes, Arena *mem) {
             }
             takes[t].evidence[k] = (float)e;
         }
-    float cues[BARS_READINGS][BAR_CUES];
-    for (int32_t t = 0; t < n_takes; t++) {
-        if (takes[t].track.n < 12) continue;
-        bars_cues(&takes[t], cues);
-        for (int32_t i = 0; i < BARS_READINGS; i++) takes[t].reading[i] = mlp_run(&meter_net, cues[i]);
-    }
-    return BS_OK;
+    for (int32_t t = 0; t < n_takes; t++) TRY(read_bars(&takes[t], mem));
+out:
+    return st;
 }
 
 double bars_support(const TakeBeats *take, int32_t meter, int32_t phase) {
@@ -85,33 +102,43 @@ double bars_support(const TakeBeats *take, int32_t meter, int32_t phase) {
 
 static int32_t first_reading(int32_t meter) { return meter == 3 ? 0 : meter == 4 ? 3 : 7; }
 
-/* Log of the sum of a metre's readings. */
-static double support_of(const TakeBeats *t, int32_t meter) {
+/* Log of the sum of a window's readings in one metre. */
+static double support_of(const float *readings, int32_t meter) {
     double most = -1e30, sum = 0;
-    const float *r = t->reading + first_reading(meter);
+    const float *r = readings + first_reading(meter);
     for (int32_t p = 0; p < meter; p++) most = r[p] > most ? r[p] : most;
     for (int32_t p = 0; p < meter; p++) sum += exp(r[p] - most);
     return most + log(sum);
 }
 
 int32_t bars_meter(const TakeBeats *takes, int32_t n_takes) {
-    double best = -1e30;
-    int32_t meter = 4;
-    for (int32_t m = 0; m < BARS_METERS; m++) {
-        double sum = 0;
-        for (int32_t t = 0; t < n_takes; t++)
-            if (takes[t].track.n >= 12)
-                sum += fmin(takes[t].track.n, 200) * support_of(&takes[t], bars_meters[m]);
-        if (bars_meters[m] == 4) sum += 1e-9;
-        if (sum > best) best = sum, meter = bars_meters[m];
-    }
-    return meter;
+    double score[BARS_METERS] = {0, 1e-9, 0}; /* nothing heard: four */
+    int32_t best = 1;
+    for (int32_t t = 0; t < n_takes; t++)
+        for (int32_t w = 0; w < takes[t].n_windows; w++) {
+            double logit[BARS_METERS], most = -1e30, sum = 0;
+            for (int32_t m = 0; m < BARS_METERS; m++) {
+                logit[m] = support_of(takes[t].readings[w], bars_meters[m]);
+                most = fmax(most, logit[m]);
+            }
+            for (int32_t m = 0; m < BARS_METERS; m++) sum += exp(logit[m] - most);
+            for (int32_t m = 0; m < BARS_METERS; m++) /* no window is surer than one in a hundred errs */
+                score[m] += log(exp(logit[m] - most) / sum + 0.01) *
+                            (window_start(&takes[t], w + 1) - window_start(&takes[t], w));
+        }
+    for (int32_t m = 0; m < BARS_METERS; m++)
+        if (score[m] > score[best]) best = m;
+    return bars_meters[best];
 }
 
-/* The readings of the whole take, spread over its beats, as part of each beat's evidence. */
+/* How likely beat k is a downbeat by the readings around it, less what any beat is. */
 static double reading_at(const TakeBeats *t, int32_t meter, int32_t k) {
-    if (t->track.n < 12) return 0;
-    return exp(t->reading[first_reading(meter) + k % meter] - support_of(t, meter)) - 1.0 / meter;
+    int32_t w = 0;
+    if (!t->n_windows) return 0;
+    while (k >= window_start(t, w + 1)) w++;
+    const float *r = t->readings[w];
+    int32_t place = (k - window_start(t, w)) % meter;
+    return exp(r[first_reading(meter) + place] - support_of(r, meter)) - 1.0 / meter;
 }
 
 Status bars_phases(TakeBeats *take, int32_t meter, Arena *mem) {

@@ -141,13 +141,16 @@ static Status take_intro(Hearing *h, const float *activation, int32_t t, double 
     return track_region(h, activation, t, bpm, mem);
 }
 
-static Status find_tunes(Hearing *h, Arena *mem) {
+static Status find_tunes(Hearing *h, const float *activation, Arena *mem) {
     Status st = BS_OK;
     size_t bytes = sizeof(int32_t) * (size_t)h->n_takes;
     h->tune_of = arena_alloc(mem, bytes);
     h->member = arena_alloc(mem, bytes);
-    if (!h->tune_of || !h->member) return fail(BS_NOMEM, "hearing: out of memory");
-    TRY(tunes_group(&h->frames, h->map.regions, h->takes, h->n_takes, mem, h->tune_of, &h->n_tunes));
+    TempoBelief *beliefs = arena_alloc(mem, sizeof(TempoBelief) * (size_t)h->n_takes);
+    if (!h->tune_of || !h->member || !beliefs) return fail(BS_NOMEM, "hearing: out of memory");
+    for (int32_t t = 0; t < h->n_takes; t++)
+        TRY(tempo_believe(&h->frames, activation, &h->map.regions[t], 1, mem, &beliefs[t]));
+    TRY(tunes_group(&h->frames, h->map.regions, beliefs, h->n_takes, mem, h->tune_of, &h->n_tunes));
     for (int32_t i = 0; i < h->n_tunes; i++) {
         h->tunes[i].take_of = arena_alloc(mem, bytes);
         if (!h->tunes[i].take_of) return fail(BS_NOMEM, "hearing: out of memory");
@@ -220,7 +223,7 @@ Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, 
     TRY(beats_activation(&h->frames, mem, &activation));
     TRY(track_alone(h, activation, mem));
     TRY(join_regions(h, activation, mem));
-    TRY(find_tunes(h, mem));
+    TRY(find_tunes(h, activation, mem));
     for (int32_t i = 0; i < h->n_tunes; i++) TRY(track_tune(h, &h->tunes[i], activation, mem));
     for (int32_t i = 0; i < h->n_tunes; i++) TRY(form_tune(h, &h->tunes[i], meter, mem));
 out:

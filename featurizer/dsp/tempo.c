@@ -7,7 +7,7 @@
 #include "featurizer/dsp/tempo.h"
 #include "featurizer/dsp/tempo_weights.inc"
 
-enum { MAX_LAG = 900, PERIODS = TEMPO_CANDIDATES / 2, GRID = 160 };
+enum { MAX_LAG = 900, PERIODS = TEMPO_CANDIDATES / TEMPO_SHIFTS, GRID = 160 };
 
 static double grid_bpm(double g) { return 50 * pow(2, g * 2.3 / GRID); } /* 50..246 */
 
@@ -90,33 +90,53 @@ static int32_t choose_regions(const Region *regions, int32_t n, Region *chosen) 
     return m;
 }
 
-void tempo_shift_half(const Frames *f, const float *activation, BeatTrack *t) {
-    for (int32_t k = 0; k < t->n; k++) t->time_s[k] = (t->time_s[k] + t->time_s[k + 1]) / 2;
+void tempo_shift(const Frames *f, const float *activation, BeatTrack *t, int32_t quarters) {
+    if (quarters == 0 || t->n < 2) return;
+    for (int32_t k = 0; k < t->n; k++) t->time_s[k] += quarters * (t->time_s[k + 1] - t->time_s[k]) / 4;
     t->n--;
     for (int32_t k = 0; k < t->n; k++)
         t->strength[k] = frame_peak(activation, f->n, t->time_s[k] * FRAMES_PER_S, 3);
 }
 
-/* Adds region r's cues for the period to both sides of the beat. */
-static Status add_cues(const Frames *f, const float *activation, Region r, TempoCandidate pair[2],
-                       double weight[2], double tempo[2], Arena *mem) {
+static Status copy_track(const BeatTrack *from, Arena *mem, BeatTrack *to) {
+    *to = *from;
+    to->time_s = arena_alloc(mem, sizeof(double) * ((size_t)from->n + 1));
+    to->strength = arena_alloc(mem, sizeof(float) * ((size_t)from->n + 1));
+    if (!to->time_s || !to->strength) return fail(BS_NOMEM, "tempo: out of memory");
+    memcpy(to->time_s, from->time_s, sizeof(double) * ((size_t)from->n + 1));
+    memcpy(to->strength, from->strength, sizeof(float) * (size_t)from->n);
+    return BS_OK;
+}
+
+/* Adds region r's cues for the period to all phases of the beat. */
+static Status add_cues(const Frames *f, const float *activation, Region r,
+                       TempoCandidate phases[TEMPO_SHIFTS], double weight[TEMPO_SHIFTS],
+                       double tempo[TEMPO_SHIFTS], Arena *mem) {
     Status st = BS_OK;
     Arena scratch;
-    BeatTrack track;
+    BeatTrack track, shifted;
     float cues[TEMPO_CUES];
     arena_init(&scratch, mem->max_bytes);
-    TRY(beats_track(activation, r, pair[0].bpm, &scratch, &track));
-    for (int32_t late = 0; late < 2 && track.n > 3; late++) {
-        if (late) tempo_shift_half(f, activation, &track);
-        TRY(tempo_cues(f, activation, &track, cues));
-        double length = track.time_s[track.n] - track.time_s[0];
-        for (int32_t i = 0; i < TEMPO_CUES; i++) pair[late].cues[i] += (float)(length * cues[i]);
-        tempo[late] += length * track.tempo_bpm;
-        weight[late] += length;
+    TRY(beats_track(activation, r, phases[0].bpm, &scratch, &track));
+    for (int32_t shift = 0; shift < TEMPO_SHIFTS && track.n > 3; shift++) {
+        TRY(copy_track(&track, &scratch, &shifted));
+        tempo_shift(f, activation, &shifted, shift);
+        TRY(tempo_cues(f, activation, &shifted, cues));
+        double length = shifted.time_s[shifted.n] - shifted.time_s[0];
+        for (int32_t i = 0; i < TEMPO_CUES; i++) phases[shift].cues[i] += (float)(length * cues[i]);
+        tempo[shift] += length * shifted.tempo_bpm;
+        weight[shift] += length;
     }
 out:
     arena_drop(&scratch);
     return st;
+}
+
+/* Two periods near each other may have been tracked to one. */
+static bool is_listed(const TempoCandidate *list, int32_t n, double bpm) {
+    for (int32_t c = 0; c < n; c++)
+        if (fabs(log(list[c].bpm / bpm)) < 0.015) return true;
+    return false;
 }
 
 Status tempo_candidates(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
@@ -130,21 +150,55 @@ Status tempo_candidates(const Frames *f, const float *activation, const Region *
         add_autocorrelation(activation + chosen[r].first, chosen[r].end - chosen[r].first, acf);
     int32_t n_periods = pick_candidates(acf, periods);
     for (int32_t c = 0; c < n_periods; c++) {
-        TempoCandidate pair[2] = {{.bpm = periods[c]}, {.bpm = periods[c], .late = true}};
-        double weight[2] = {0}, tempo[2] = {0};
+        TempoCandidate phases[TEMPO_SHIFTS] = {{0}};
+        double weight[TEMPO_SHIFTS] = {0}, tempo[TEMPO_SHIFTS] = {0};
         if (periods[c] < BEATS_MIN_BPM || periods[c] > BEATS_MAX_BPM) continue;
+        for (int32_t shift = 0; shift < TEMPO_SHIFTS; shift++)
+            phases[shift].bpm = periods[c], phases[shift].shift = shift;
         for (int32_t r = 0; r < n_chosen; r++)
-            TRY(add_cues(f, activation, chosen[r], pair, weight, tempo, mem));
-        for (int32_t late = 0; late < 2; late++) {
-            if (weight[late] <= 0) continue;
-            for (int32_t i = 0; i < TEMPO_CUES; i++) pair[late].cues[i] /= (float)weight[late];
-            pair[late].bpm = tempo[late] / weight[late];
-            pair[late].score = mlp_run(&tempo_net, pair[late].cues);
-            list[(*n)++] = pair[late];
+            TRY(add_cues(f, activation, chosen[r], phases, weight, tempo, mem));
+        if (weight[0] <= 0 || is_listed(list, *n, tempo[0] / weight[0])) continue;
+        for (int32_t shift = 0; shift < TEMPO_SHIFTS; shift++) {
+            if (weight[shift] <= 0) continue;
+            for (int32_t i = 0; i < TEMPO_CUES; i++) phases[shift].cues[i] /= (float)weight[shift];
+            phases[shift].bpm = tempo[shift] / weight[shift];
+            phases[shift].score = mlp_run(&tempo_net, phases[shift].cues);
+            list[(*n)++] = phases[shift];
         }
     }
 out:
     return st;
+}
+
+Status tempo_believe(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
+                     Arena *mem, TempoBelief *belief) {
+    TempoCandidate list[TEMPO_CANDIDATES];
+    int32_t n;
+    double most = -1e30, sum = 0;
+    Status st = tempo_candidates(f, activation, regions, n_regions, mem, list, &n);
+    belief->n = 0;
+    for (int32_t c = 0; c < n && st == BS_OK; c++) most = fmax(most, list[c].score);
+    for (int32_t c = 0; c < n && st == BS_OK; c++) sum += exp(list[c].score - most);
+    for (int32_t c = 0; c < n && st == BS_OK; c++) {
+        if (c == 0 || list[c].shift == 0) {
+            belief->bpm[belief->n] = list[c].bpm;
+            belief->share[belief->n++] = 0;
+        }
+        belief->share[belief->n - 1] += exp(list[c].score - most) / sum;
+    }
+    return st;
+}
+
+double tempo_agreement(const TempoBelief *a, const TempoBelief *b) {
+    double sum = 0;
+    if (!a->n || !b->n) return 0.15;
+    for (int32_t i = 0; i < a->n; i++)
+        for (int32_t j = 0; j < b->n; j++) {
+            double octaves = fabs(log2(a->bpm[i] / b->bpm[j]));
+            sum +=
+                octaves < 0.2 ? a->share[i] * b->share[j] * (octaves < 0.1 ? 1 : (0.2 - octaves) / 0.1) : 0;
+        }
+    return sum;
 }
 
 Status beats_tempo(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
@@ -163,19 +217,17 @@ Status tempo_track(const Frames *f, const float *activation, Region region, doub
                    BeatTrack *track) {
     Status st = BS_OK;
     float cues[TEMPO_CUES];
-    BeatTrack late;
-    TRY(beats_track(activation, region, bpm, mem, track));
-    if (track->n < 8) return BS_OK;
-    late = *track;
-    late.time_s = arena_alloc(mem, sizeof(double) * ((size_t)track->n + 1));
-    late.strength = arena_alloc(mem, sizeof(float) * (size_t)track->n);
-    if (!late.time_s || !late.strength) return fail(BS_NOMEM, "tempo: out of memory");
-    memcpy(late.time_s, track->time_s, sizeof(double) * ((size_t)track->n + 1));
-    tempo_shift_half(f, activation, &late);
-    TRY(tempo_cues(f, activation, track, cues));
-    double here = mlp_run(&tempo_net, cues);
-    TRY(tempo_cues(f, activation, &late, cues));
-    if (mlp_run(&tempo_net, cues) > here + 0.5) *track = late;
+    BeatTrack first, shifted;
+    double best = -1e30;
+    TRY(beats_track(activation, region, bpm, mem, &first));
+    *track = first;
+    for (int32_t shift = 0; shift < TEMPO_SHIFTS && first.n >= 8; shift++) {
+        TRY(copy_track(&first, mem, &shifted));
+        tempo_shift(f, activation, &shifted, shift);
+        TRY(tempo_cues(f, activation, &shifted, cues));
+        double score = mlp_run(&tempo_net, cues) + (shift ? 0 : 0.5);
+        if (score > best) best = score, *track = shifted;
+    }
 out:
     return st;
 }

@@ -1,16 +1,17 @@
 #pragma once
 /* Tempo: which of the periods that a piece has is its beat, and on which side of it the beat falls.
  *
- * Every candidate period is tracked through the regions, as it is and half a beat later, and described by
- * what is heard on and between its beats (cues). A small network, trained on music whose beats are known
- * (tests/train/train_tempo.c), says how right each candidate is; there is no fixed prior. */
+ * Every candidate period is tracked through the regions, as it is and one, two and three quarters of a beat
+ * later, and described by what is heard on and between its beats (cues). A small network, trained on music
+ * whose beats are known (tests/train/train_tempo.c), says how right each candidate is; there is no fixed
+ * prior. */
 #include "featurizer/dsp/beats.h"
 
-enum { TEMPO_CUES = 52, TEMPO_CANDIDATES = 32 };
+enum { TEMPO_CUES = 52, TEMPO_CANDIDATES = 64, TEMPO_SHIFTS = 4 };
 
 typedef struct TempoCandidate {
     double bpm;
-    bool late; /* half a beat after the strongest phase */
+    int32_t shift; /* quarters of a beat after the strongest phase */
     float cues[TEMPO_CUES];
     double score; /* log-likelihood up to a constant */
 } TempoCandidate;
@@ -18,6 +19,16 @@ typedef struct TempoCandidate {
 /* The candidates of a piece, from at most six minutes of its longest regions. *n may be 0: no pulse. */
 Status tempo_candidates(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
                         Arena *mem, TempoCandidate *list, int32_t *n);
+/* How likely each period is the beat: the candidates' likelihoods, scaled to 1, whichever their phase. */
+typedef struct TempoBelief {
+    int32_t n; /* 0: no pulse */
+    double bpm[TEMPO_CANDIDATES / TEMPO_SHIFTS], share[TEMPO_CANDIDATES / TEMPO_SHIFTS];
+} TempoBelief;
+Status tempo_believe(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
+                     Arena *mem, TempoBelief *belief);
+/* Likelihood that the tempos of two beliefs are within a tenth of an octave; 0.15 when one has none, as
+ * between any two pieces. */
+double tempo_agreement(const TempoBelief *a, const TempoBelief *b);
 /* The likeliest tempo, 0 when there is no pulse. */
 Status beats_tempo(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
                    Arena *mem, double *bpm);
@@ -26,5 +37,5 @@ Status tempo_track(const Frames *f, const float *activation, Region region, doub
                    BeatTrack *track);
 /* The cues of one track. */
 Status tempo_cues(const Frames *f, const float *activation, const BeatTrack *track, float cues[TEMPO_CUES]);
-/* The beats half a beat later; the last goes. */
-void tempo_shift_half(const Frames *f, const float *activation, BeatTrack *track);
+/* The beats some quarters of a beat later, 0..3; the last goes where that is not 0. */
+void tempo_shift(const Frames *f, const float *activation, BeatTrack *track, int32_t quarters);

@@ -5,6 +5,7 @@
  *
  * Takes join in order of likeness (average over what both sides hold, by length). */
 #include "featurizer/dsp/tunes.h"
+#include "featurizer/dsp/tunes_weights.inc"
 
 #include <math.h>
 #include <stdlib.h>
@@ -95,74 +96,74 @@ static double align(const Chords *a, const Chords *b, int32_t turn, Arena *mem, 
     return best;
 }
 
-static TuneLikeness compare(const Chords *a, const Chords *b, double bpm_a, double bpm_b, Arena *mem,
-                            Status *st) {
-    TuneLikeness out = {0, 0.5F, 0, 0};
-    double turned[CHROMA];
+static void compare(const Chords *a, const Chords *b, float *cues, Arena *mem, Status *st) {
+    double turned[CHROMA], best = -1, untuned = 0;
     bool tried[CHROMA] = {false};
+    int32_t turn = 0, shorter = a->n < b->n ? a->n : b->n, longer = a->n < b->n ? b->n : a->n;
     for (int32_t r = 0; r < CHROMA; r++) {
         turned[r] = r ? 0 : 0.1;
         for (int32_t k = 0; k < CHROMA; k++) turned[r] += a->mean[k] * b->mean[(k + r) % CHROMA];
     }
-    double best = -1;
     for (int32_t round = 0; round < 3; round++) {
         int32_t r = 0;
         for (int32_t k = 1; k < CHROMA && round; k++)
             if (!tried[k] && (tried[r] || turned[k] > turned[r])) r = k;
         tried[r] = true;
-        double v = align(a, b, r, mem, st) * (r ? 0.85 : 1); /* another key has to be worth it */
-        if (v > best) best = v, out.turned = r;
+        double v = align(a, b, r, mem, st) / (shorter + 1e-3);
+        if (!round) untuned = v;
+        if (v * (r ? 0.85 : 1) > best) best = v * (r ? 0.85 : 1), turn = r; /* another key must be worth it */
     }
-    int32_t shorter = a->n < b->n ? a->n : b->n;
-    out.chords = shorter ? (float)(best / shorter) : 0;
-    if (bpm_a > 0 && bpm_b > 0) {
-        double octaves = log2(bpm_a / bpm_b);
-        out.tempo = (float)fabs(octaves - floor(octaves + 0.5));
-    }
-    for (int32_t g = 0; g < 16; g++) out.sound += a->mel[g] * b->mel[g];
-    return out;
+    double sure = fmin(1, shorter / 24.0), sound = 0;
+    for (int32_t g = 0; g < 16; g++) sound += a->mel[g] * b->mel[g];
+    cues[0] = (float)best;
+    cues[1] = (float)(best * sure);
+    cues[2] = (float)untuned;
+    cues[3] = turn != 0;
+    cues[4] = (float)turned[turn];
+    cues[5] = (float)sound;
+    cues[6] = (float)log(shorter + 1.0);
+    cues[7] = (float)log((longer + 1.0) / (shorter + 1.0));
 }
 
-TuneLikeness tunes_compare(const Frames *f, Region a, Region b, double bpm_a, double bpm_b, Arena *mem,
-                           Status *st) {
-    Chords x, y;
-    TuneLikeness none = {0, 0.5F, 0, 0};
-    *st = chords_of(f, a, &x, mem);
-    if (*st == BS_OK) *st = chords_of(f, b, &y, mem);
-    return *st == BS_OK ? compare(&x, &y, bpm_a, bpm_b, mem, st) : none;
+static Status all_chords(const Frames *f, const Region *regions, int32_t n_takes, Arena *mem, Chords **out) {
+    Status st = BS_OK;
+    *out = arena_alloc(mem, sizeof(Chords) * (size_t)(n_takes + 1));
+    if (!*out) return fail(BS_NOMEM, "tunes: out of memory");
+    for (int32_t t = 0; t < n_takes; t++) TRY(chords_of(f, regions[t], &(*out)[t], mem));
+out:
+    return st;
 }
 
-/* Log-odds that two takes are of one piece. Takes of one piece keep its tempo within a few percent. */
-static double odds(const TuneLikeness *l, int32_t shorter_steps) {
-    double tempo = fmin(1, l->tempo / 0.12), sure = fmin(1, shorter_steps / 24.0);
-    return (sure * (9 * (l->chords - 0.36)) + 1.6 * (0.35 - tempo) + 3 * (l->sound - 0.93)) *
-               (0.35 + 0.65 * sure) +
-           0.15;
-}
-
-Status tunes_group(const Frames *f, const Region *regions, const TakeBeats *takes, int32_t n_takes,
-                   Arena *mem, int32_t *tune_of, int32_t *n_tunes) {
+static Status cues_of_pairs(const Chords *chords, const TempoBelief *beliefs, int32_t n_takes, Arena *mem,
+                            float (*cues)[TUNE_CUES]) {
     Status st = BS_OK;
     Arena scratch;
-    Chords *chords = arena_alloc(mem, sizeof(Chords) * (size_t)(n_takes + 1));
-    double *pair = arena_alloc(mem, sizeof(double) * (size_t)(n_takes * n_takes + 1));
-    if (!chords || !pair) return fail(BS_NOMEM, "tunes: out of memory");
-    for (int32_t t = 0; t < n_takes; t++) {
-        tune_of[t] = t;
-        TRY(chords_of(f, regions[t], &chords[t], mem));
-    }
     for (int32_t a = 0; a < n_takes; a++)
-        for (int32_t b = a + 1; b < n_takes; b++) {
+        for (int32_t b = a + 1; b < n_takes; b++, cues++) {
             arena_init(&scratch, mem->max_bytes);
-            TuneLikeness l = compare(&chords[a], &chords[b], takes[a].track.n ? takes[a].track.tempo_bpm : 0,
-                                     takes[b].track.n ? takes[b].track.tempo_bpm : 0, &scratch, &st);
+            compare(&chords[a], &chords[b], *cues, &scratch, &st);
             arena_drop(&scratch);
             TRY(st);
-            double v =
-                odds(&l, chords[a].n < chords[b].n ? chords[a].n : chords[b].n) + (b == a + 1 ? 0.25 : 0);
-            pair[a * n_takes + b] = pair[b * n_takes + a] = v;
+            (*cues)[8] = (float)log(0.02 + tempo_agreement(&beliefs[a], &beliefs[b]));
+            (*cues)[9] = 1 / (float)(b - a);
         }
-    for (int32_t left = n_takes; left > 1;) {
+out:
+    return st;
+}
+
+Status tunes_cues(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
+                  Arena *mem, float (*cues)[TUNE_CUES]) {
+    Status st = BS_OK;
+    Chords *chords;
+    TRY(all_chords(f, regions, n_takes, mem, &chords));
+    TRY(cues_of_pairs(chords, beliefs, n_takes, mem, cues));
+out:
+    return st;
+}
+
+/* Joins the two groups that are likeliest one, as long as that is likelier than not. */
+static void join_groups(const double *pair, const Chords *chords, int32_t n_takes, int32_t *tune_of) {
+    for (int32_t left = n_takes; left > 1; left--) {
         double best = -1e30;
         int32_t best_a = 0, best_b = 0;
         for (int32_t a = 0; a < n_takes; a++)
@@ -180,8 +181,25 @@ Status tunes_group(const Frames *f, const Region *regions, const TakeBeats *take
         if (best < 0 && left <= TUNES_MAX) break;
         for (int32_t i = 0; i < n_takes; i++)
             if (tune_of[i] == best_b) tune_of[i] = best_a;
-        left--;
     }
+}
+
+Status tunes_group(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
+                   Arena *mem, int32_t *tune_of, int32_t *n_tunes) {
+    Status st = BS_OK;
+    Chords *chords;
+    size_t n_pairs = (size_t)n_takes * (size_t)n_takes;
+    double *pair = arena_alloc(mem, sizeof(double) * (n_pairs + 1));
+    float(*cues)[TUNE_CUES] = arena_alloc(mem, sizeof *cues * (n_pairs / 2 + 1));
+    if (!pair || !cues) return fail(BS_NOMEM, "tunes: out of memory");
+    TRY(all_chords(f, regions, n_takes, mem, &chords));
+    TRY(cues_of_pairs(chords, beliefs, n_takes, mem, cues));
+    for (int32_t a = 0, p = 0; a < n_takes; a++) {
+        tune_of[a] = a;
+        for (int32_t b = a + 1; b < n_takes; b++, p++)
+            pair[a * n_takes + b] = pair[b * n_takes + a] = mlp_run(&tunes_net, cues[p]);
+    }
+    join_groups(pair, chords, n_takes, tune_of);
     *n_tunes = 0;
     for (int32_t t = 0; t < n_takes; t++) tune_of[t] = tune_of[t] == t ? (*n_tunes)++ : tune_of[tune_of[t]];
 out:

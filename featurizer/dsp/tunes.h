@@ -1,20 +1,16 @@
 #pragma once
 /* Tunes: which takes play the same piece, whatever their tempo and key. */
-#include "featurizer/dsp/bars.h"
+#include "featurizer/dsp/tempo.h"
 
 enum { TUNES_MAX = 32 };
 
-/* tune_of[t] for each take, counted from 0 by first appearance; returns how many there are, 1..TUNES_MAX.
- * Takes without beats and takes too short to tell go with a neighbour. */
-Status tunes_group(const Frames *f, const Region *regions, const TakeBeats *takes, int32_t n_takes,
+/* tune_of[t] for each take, counted from 0 by first appearance; *n_tunes 1..TUNES_MAX. */
+Status tunes_group(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
                    Arena *mem, int32_t *tune_of, int32_t *n_tunes);
 
-typedef struct TuneLikeness {
-    float chords;   /* score of the best local alignment of the harmonies, per step of the shorter take */
-    float tempo;    /* distance of the tempos, octaves apart from whole ones */
-    float sound;    /* likeness of the mean spectra, -1..1 */
-    int32_t turned; /* semitones that b lies above a */
-} TuneLikeness;
-/* For tests and for fitting the threshold. */
-TuneLikeness tunes_compare(const Frames *f, Region a, Region b, double bpm_a, double bpm_b, Arena *mem,
-                           Status *st);
+/* What tells whether two takes are of one piece: how far their harmonies go together, in one key and turned,
+ * tempo, sound, lengths, and how far apart they were played. A small network reads it; it is trained by
+ * tests/train/train_tunes.c. Fills the cues of the pairs (0, 1), (0, 2), .., (1, 2), .. */
+enum { TUNE_CUES = 10 };
+Status tunes_cues(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
+                  Arena *mem, float (*cues)[TUNE_CUES]);

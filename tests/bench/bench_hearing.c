@@ -17,12 +17,13 @@
 #include "common/core/rng.h"
 #include "featurizer/featurize.h"
 #include "simulator/session.h"
-#include "tests/bench/marks.h"
+#include "tests/bench/hear_scores.h"
 
 enum { MAX_BARS = 1 << 16, MAX_MARKS = 1 << 15, MAX_OFFS = 1 << 17 };
 
 typedef struct Totals {
-    Score beats, downbeats, takes, aubio;
+    Score beats, downbeats, takes, aubio, sections[2], phrases[2]; /* within 0.5 s, within 3 s */
+    Seconds kinds;
     double octave_errors, meter_errors, tunes, sessions, slot_right, slot_all, seconds, audio_s;
     double pairs[2], pairs_right[2]; /* of takes of different tunes, of one tune */
     double off_s[MAX_OFFS];
@@ -208,6 +209,11 @@ static Status measure(const char *path, const Truth *truth, Totals *sum, bool ve
     Score downs = score_beats(song, truth, true, NULL), takes = score_takes(song, truth);
     for (int32_t tune = 0; tune < truth->n_tunes; tune++) score_tune_slots(song, truth, tune, &right, &all);
     score_grouping(song, truth, sum);
+    for (int i = 0; i < 2; i++) {
+        score_add(&sum->sections[i], score_edges(song, truth, false, i ? 3 : 0.5));
+        score_add(&sum->phrases[i], score_edges(song, truth, true, i ? 3 : 0.5));
+    }
+    add_seconds(&sum->kinds, song, truth);
     score_tunes(song, truth, sum);
     score_flaws(song, truth, sum);
     score_aubio(path, truth, sum);
@@ -309,6 +315,8 @@ int main(int argc, char **argv) {
     for (int32_t i = 0; i < sum.n_off; i++) bias += sum.off_s[i] / sum.n_off;
     printf("hearing.sessions %.0f sessions\n", sum.sessions);
     printf("hearing.beat_f %.4f F\n", score_f(sum.beats));
+    if (!sum.have_aubio)
+        fprintf(stderr, "bench_hearing: SKIPPED: aubio's beat F (apt-get install aubio-tools)\n");
     if (sum.have_aubio) printf("hearing.aubio_beat_f %.4f F\n", score_f(sum.aubio));
     printf("hearing.downbeat_f %.4f F\n", score_f(sum.downbeats));
     printf("hearing.octave_errors %.4f share\n", sum.octave_errors / sum.tunes);
@@ -321,6 +329,13 @@ int main(int argc, char **argv) {
     printf("hearing.pairs_of_two_tunes_apart %.4f share\n",
            sum.pairs[0] > 0 ? sum.pairs_right[0] / sum.pairs[0] : 1);
     printf("hearing.slots_right %.4f share\n", sum.slot_all > 0 ? sum.slot_right / sum.slot_all : 1);
+    for (int i = 0; i < 2; i++) {
+        printf("hearing.section_f_%s %.4f F\n", i ? "3s" : "half_s", score_f(sum.sections[i]));
+        printf("hearing.phrase_f_%s %.4f F\n", i ? "3s" : "half_s", score_f(sum.phrases[i]));
+    }
+    printf("hearing.gap_f %.4f F\n", score_f(sum.kinds.gap));
+    printf("hearing.talk_in_gaps %.4f share\n", sum.kinds.talk.hits / fmax(1e-9, sum.kinds.talk.truth));
+    printf("hearing.music_f %.4f F\n", score_f(sum.kinds.music));
     printf("hearing.flaw_auc %.4f AUC\n", auc(&sum, -1));
     printf("hearing.flaw_auc.three_takes %.4f AUC\n", auc(&sum, 2));
     printf("hearing.flaw_auc.two_takes %.4f AUC\n", auc(&sum, 1));

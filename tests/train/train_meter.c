@@ -43,7 +43,7 @@ static Status add_take(FitRows *rows, const Frames *f, const Played *p, Arena *m
     t.measures = arena_alloc(mem, sizeof(Measure) * (size_t)p->n);
     BS_ASSERT(t.measures);
     for (int32_t k = 0; k < p->n; k++) measure_span(f, p->at_s[k], p->at_s[k + 1], &t.measures[k]);
-    bars_cues(&t, cues);
+    bars_cues(&t, 0, p->n, cues);
     for (int32_t i = 0, row = 0; i < BARS_METERS; i++)
         for (int32_t phase = 0; phase < bars_meters[i]; phase++, row++) {
             bool right = bars_meters[i] == p->meter && (phase + p->first_phase) % p->meter == 0;

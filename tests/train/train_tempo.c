@@ -4,7 +4,8 @@
  *   train_tempo [-n pieces] [-m sessions] [-r rows file] -o tempo_weights.inc
  *
  * Pieces are those of tests/bench/elsewhere.h (seed 70000), sessions the simulator's (seeds 80000 on, each
- * tune by the true bounds of its takes). A candidate is right as far as its beats agree with the true ones.
+ * tune by its takes together, and some takes alone). A candidate is right as far as its beats agree with the
+ * true ones.
  */
 #include <unistd.h>
 
@@ -61,7 +62,7 @@ static Status add_piece(FitRows *rows, Recording *r, const Region *regions, int3
         for (int32_t g = 0; g < n_regions; g++) {
             BeatTrack track;
             TRY(beats_track(r->activation, regions[g], list[c].bpm, &r->mem, &track));
-            if (list[c].late && track.n > 1) tempo_shift_half(&r->frames, r->activation, &track);
+            tempo_shift(&r->frames, r->activation, &track, list[c].shift);
             beats_refine(&r->frames, &track);
             for (int32_t k = 0; k < track.n && m < MOST_MARKS; k++) found[m++] = track.time_s[k];
         }
@@ -88,30 +89,38 @@ static Status collect_piece(FitRows *rows, int32_t number) {
     return st;
 }
 
-static Status collect_session(FitRows *rows, int32_t number, int32_t first_group) {
+/* Rows of a tune's takes together, or of one of them alone, between bounds as they may be heard. */
+static Status add_takes(FitRows *rows, Recording *r, const Truth *t, int32_t tune, int32_t only, Rng *rng,
+                        int32_t session, int32_t group) {
+    Region regions[TAKES_MAX];
+    int32_t n = 0, n_truth = 0;
+    for (int32_t k = 0; k < t->n_takes && n < TAKES_MAX; k++) {
+        double a = (double)t->takes[k].first_sample / SESSION_RATE + rng_between(rng, -0.3, 0.05),
+               b = (double)t->takes[k].end_sample / SESSION_RATE + rng_between(rng, -0.1, 0.9);
+        if (t->takes[k].tune != tune || b - a < 4 || (only >= 0 && k != only)) continue;
+        regions[n] = (Region){(int32_t)(a * FRAMES_PER_S), (int32_t)(b * FRAMES_PER_S), 0};
+        if (regions[n].first < 0) regions[n].first = 0;
+        if (regions[n].end > r->frames.n) regions[n].end = r->frames.n;
+        n++;
+        for (int32_t u = 0; u < t->n_units; u++)
+            if (t->units[u].kind == UNIT_BEAT && t->units[u].take == k && n_truth < MOST_MARKS)
+                truth[n_truth++] = (double)t->units[u].start_sample / SESSION_RATE;
+    }
+    return n ? add_piece(rows, r, regions, n, n_truth, session, group) : BS_OK;
+}
+
+static Status collect_session(FitRows *rows, int32_t number) {
     Status st = BS_OK;
     Session s = {0};
     Recording r = {0};
     Rng rng = rng_at(80000 + (uint64_t)number, 1);
+    int32_t session = 100000 + number, group = 1000 * session;
     TRY(session_make(&s, "train", 80000 + (uint64_t)number, rng_between(&rng, 40, 120)));
     TRY(listen(&r, s.samples, s.n_samples, 2));
-    for (int32_t tune = 0; tune < s.truth->n_tunes; tune++) {
-        Region regions[TAKES_MAX];
-        int32_t n = 0, n_truth = 0;
-        for (int32_t k = 0; k < s.truth->n_takes; k++) {
-            const TruthTake *t = &s.truth->takes[k];
-            double a = (double)t->first_sample / SESSION_RATE, b = (double)t->end_sample / SESSION_RATE;
-            if (t->tune != tune || b - a < 4) continue;
-            regions[n] = (Region){(int32_t)(a * FRAMES_PER_S) - 5, (int32_t)(b * FRAMES_PER_S), 0};
-            if (regions[n].first < 0) regions[n].first = 0;
-            n++;
-            for (int32_t u = 0; u < s.truth->n_units; u++)
-                if (s.truth->units[u].kind == UNIT_BEAT && s.truth->units[u].take == k &&
-                    n_truth < MOST_MARKS)
-                    truth[n_truth++] = (double)s.truth->units[u].start_sample / SESSION_RATE;
-        }
-        if (n) TRY(add_piece(rows, &r, regions, n, n_truth, 100000 + number, first_group + tune));
-    }
+    for (int32_t tune = 0; tune < s.truth->n_tunes; tune++)
+        TRY(add_takes(rows, &r, s.truth, tune, -1, &rng, session, group++));
+    for (int32_t k = 0; k < s.truth->n_takes && k < 3; k++)
+        TRY(add_takes(rows, &r, s.truth, s.truth->takes[k].tune, k, &rng, session, group++));
 out:
     recording_drop(&r);
     session_drop(&s);
@@ -131,8 +140,8 @@ static void report(const FitNet *net, const FitRows *r) {
         all[source]++;
         right[source] += r->tag[best] > 75;
     }
-    fprintf(stderr, "kept out: pieces %d of %d right, tunes of sessions %d of %d\n", right[0], all[0],
-            right[1], all[1]);
+    fprintf(stderr, "kept out: pieces %d of %d right, tunes and takes of sessions %d of %d\n", right[0],
+            all[0], right[1], all[1]);
 }
 
 int main(int argc, char **argv) {
@@ -154,7 +163,7 @@ int main(int argc, char **argv) {
     if (!rows_file || !fit_load(&rows, rows_file)) {
         rows.n = 0;
         for (int32_t i = 0; i < n + n_sessions; i++) {
-            Status st = i < n ? collect_piece(&rows, i) : collect_session(&rows, i - n, 100000 + 64 * i);
+            Status st = i < n ? collect_piece(&rows, i) : collect_session(&rows, i - n);
             if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
             if (i % 40 == 39)
                 fprintf(stderr, "%d of %d, %d of %d right now, %d reachable\n", i + 1, n + n_sessions,
