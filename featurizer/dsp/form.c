@@ -125,6 +125,7 @@ static void sound_bars(const TakeBeats *t, const Bar *bars, int32_t n, int32_t m
             for (int32_t g = 0; g < MEASURE_MEL; g++) s->mel[phase][g] = m->mel[g] - mel[g];
             unit_length(s->mel[phase], MEASURE_MEL, true);
             s->level[phase] = m->level_db - level;
+            s->vocal[phase] = m->vocal;
             s->n_beats = phase + 1 > s->n_beats ? phase + 1 : s->n_beats;
         }
     }
@@ -261,6 +262,7 @@ static void average_form(Workshop *w) {
                     for (int32_t c = 0; c < CHROMA; c++) sum.chroma[k][c] += b->chroma[k][c];
                     for (int32_t g = 0; g < MEASURE_MEL; g++) sum.mel[k][g] += b->mel[k][g];
                     sum.level[k] += b->level[k];
+                    sum.vocal[k] += b->vocal[k];
                 }
             }
         if (!n) continue;
@@ -268,6 +270,7 @@ static void average_form(Workshop *w) {
             unit_length(sum.chroma[k], CHROMA, false);
             unit_length(sum.mel[k], MEASURE_MEL, false);
             sum.level[k] /= (float)n;
+            sum.vocal[k] /= (float)n;
         }
         form->sounds[s] = sum;
     }

@@ -19,6 +19,7 @@ typedef struct BarSound {
     float chroma[FORM_MAX_METER][CHROMA];   /* mean taken away, length 1 */
     float mel[FORM_MAX_METER][MEASURE_MEL]; /* against the take's mean spectrum, length 1 */
     float level[FORM_MAX_METER];            /* dB against the take's median */
+    float vocal[FORM_MAX_METER];            /* vocal activity */
     int32_t n_beats;
 } BarSound;
 

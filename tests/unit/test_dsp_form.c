@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,6 +33,7 @@ static void direction(float *v, int n, Rng *r) {
 static BarSound play_bar(int name, double noise, Rng *r) {
     BarSound b, other;
     BarSound *both[2] = {&b, &other};
+    memset(&b, 0, sizeof b);
     Rng own = rng_at(91, (uint64_t)name);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < METER; k++) {
@@ -132,6 +135,31 @@ static void sections_that_come_back_share_a_label(void **state) {
     arena_drop(&mem);
 }
 
+/* Eight bars alike and eight others; the voice rests at the end of every n-th bar. */
+static void phrases_when_voice_rests_every(int every, Sections *out, Arena *mem) {
+    BarSound sounds[16];
+    Rng r = rng_at(5, 5);
+    for (int i = 0; i < 16; i++) {
+        sounds[i] = play_bar(i / 8, 0.2, &r);
+        for (int k = 0; k < METER; k++)
+            sounds[i].vocal[k] = (i + 1) % every == 0 && k == METER - 1 ? 0.05F : 0.5F;
+    }
+    Form form = {.n_slots = 16, .sounds = sounds};
+    assert_int_equal(sections_find(out, &form, mem), BS_OK);
+}
+
+static void phrases_end_where_the_voice_rests(void **state) {
+    (void)state;
+    for (int every = 2; every <= 4; every *= 2) {
+        Sections s;
+        Arena mem;
+        arena_init(&mem, 1 << 24);
+        phrases_when_voice_rests_every(every, &s, &mem);
+        for (int i = 0; i < 16; i++) assert_int_equal(s.phrase[i], i % every == 0);
+        arena_drop(&mem);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_take_gets_every_slot),
@@ -140,6 +168,7 @@ int main(void) {
         cmocka_unit_test(a_bar_too_many_costs_one_bar),
         cmocka_unit_test(bars_of_another_piece_get_no_slot),
         cmocka_unit_test(sections_that_come_back_share_a_label),
+        cmocka_unit_test(phrases_end_where_the_voice_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
