@@ -114,7 +114,7 @@ int main(int argc, char **argv) {
         for (int32_t i = 0; i < n; i++) {
             Status st = collect(&rows, i);
             if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
-            if (i % 40 == 39) fprintf(stderr, "%d of %d, %lld rows\n", i + 1, n, (long long)rows.n);
+            if (i % 8 == 7) fprintf(stderr, "%d of %d, %lld rows\n", i + 1, n, (long long)rows.n);
         }
         if (rows_file && !fit_save(&rows, rows_file)) return 1;
     }
