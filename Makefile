@@ -166,9 +166,10 @@ bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere ## what is he
 bench-sessions: $(O)/bench/bench_sessions ## what 200 simulated sessions ask of an editor, and how fast they are made
 	@$<
 
-train-hearing: $(O)/train/train_tempo $(O)/train/train_meter ## refit the choice of beat and metre
+train-hearing: $(O)/train/train_tempo $(O)/train/train_meter $(O)/train/train_tunes ## refit the choice of beat, metre and tune
 	@nice -n 10 $(O)/train/train_tempo -o featurizer/dsp/tempo_weights.inc
 	@nice -n 10 $(O)/train/train_meter -o featurizer/dsp/meter_weights.inc
+	@nice -n 10 $(O)/train/train_tunes -o featurizer/dsp/tunes_weights.inc
 
 train-flaw: $(O)/train/train_flaw ## refit the flaw model to what the simulator plays now (about 15 minutes)
 	@nice -n 10 $< -r $(O)/train/flaw_rows.bin -o featurizer/dsp/flaw_weights.inc

@@ -1,11 +1,11 @@
 // needs: featurizer simulator
 /* Trains the choice of the beat among the periods of a piece and writes featurizer/dsp/tempo_weights.inc.
  *
- *   train_tempo [-n pieces] [-m sessions] [-r rows file] -o tempo_weights.inc
+ *   train_tempo [-n pieces] [-k loops] [-m sessions] [-r rows file] -o tempo_weights.inc
  *
  * Pieces are those of tests/bench/elsewhere.h (seed 70000), sessions the simulator's (seeds 80000 on, each
- * tune by its takes together, and some takes alone). A candidate is right as far as its beats agree with the
- * true ones.
+ * tune by its takes together, and some takes alone), loops are drums or a click without anything else. A
+ * candidate is right as far as its beats agree with the true ones.
  */
 #include <unistd.h>
 
@@ -109,6 +109,49 @@ static Status add_takes(FitRows *rows, Recording *r, const Truth *t, int32_t tun
     return n ? add_piece(rows, r, regions, n, n_truth, session, group) : BS_OK;
 }
 
+/* A drum loop alone, or a click: what tells a slow groove from a fast one is only what is struck when. */
+static Status collect_loop(FitRows *rows, int32_t number) {
+    Piece p = {.n_samples = 24 * ELSEWHERE_HZ, .rng = rng_at(75000 + (uint64_t)number, 3)};
+    Recording r = {0};
+    double beat = 60 / (60 * pow(3.1, rng_between(&p.rng, 0, 1)));
+    bool click = number % 5 == 0,
+         busy[2] = {rng_between(&p.rng, 0, 1) < 0.5, rng_between(&p.rng, 0, 1) < 0.4};
+    int32_t parts = beat > 0.42 && rng_between(&p.rng, 0, 1) < 0.3 ? 4
+                    : rng_between(&p.rng, 0, 1) < 0.2              ? 1
+                                                                   : 2;
+    double swing = rng_between(&p.rng, 0, 1) < 0.25 ? rng_between(&p.rng, 0.55, 0.66) : 0.5;
+    double hat = rng_between(&p.rng, 0.06, 0.25);
+    int32_t n = 0;
+    p.samples = calloc((size_t)p.n_samples, sizeof(float));
+    BS_ASSERT(p.samples);
+    for (int64_t i = 0; i < p.n_samples; i++) p.samples[i] = (float)rng_between(&p.rng, -0.0006, 0.0006);
+    for (double at = 0.6; at < 22; at += beat, n++) {
+        truth[n] = at;
+        if (click) {
+            float gain = n % 4 && busy[0] ? 0.2F : 0.4F;
+            if (number % 10) piece_ride(&p, at, gain);
+            int64_t from = (int64_t)(at * ELSEWHERE_HZ);
+            for (int32_t i = 0; i < ELSEWHERE_HZ / 30 && number % 10 == 0; i++) /* or a beep */
+                p.samples[from + i] +=
+                    gain * (float)sin(2 * M_PI * (880 + 40 * (number % 30)) * i / ELSEWHERE_HZ);
+            continue;
+        }
+        if (n % 2 == 0) piece_kick(&p, at, 0.6, 52);
+        if (busy[0] && n % 4 == 2) piece_kick(&p, at + swing * beat, 0.5, 52);
+        if (busy[1] && n % 4 == 1) piece_kick(&p, at + 0.75 * beat, 0.4, 52);
+        if (n % 2) piece_snare(&p, at, 0.4);
+        for (int32_t h = 0; h < parts; h++)
+            piece_hat(&p, at + (h == 1 && parts == 2 ? swing : (double)h / parts) * beat,
+                      h % 2 ? 0.7 * hat : hat);
+    }
+    Status st = listen(&r, p.samples, p.n_samples, 1);
+    Region whole = {(int32_t)(0.55 * FRAMES_PER_S), (int32_t)(22.2 * FRAMES_PER_S), 0};
+    if (st == BS_OK) st = add_piece(rows, &r, &whole, 1, n, 50000 + number, 50000 + number);
+    recording_drop(&r);
+    free(p.samples);
+    return st;
+}
+
 static Status collect_session(FitRows *rows, int32_t number) {
     Status st = BS_OK;
     Session s = {0};
@@ -147,10 +190,11 @@ static void report(const FitNet *net, const FitRows *r) {
 int main(int argc, char **argv) {
     FitRows rows = {.n_in = TEMPO_CUES};
     FitNet net = fit_net(TEMPO_CUES, 12);
-    int32_t n = 560, n_sessions = 120;
+    int32_t n = 280, n_sessions = 240, n_loops = 120;
     const char *rows_file = NULL, *out = NULL;
-    for (int c; (c = getopt(argc, argv, "n:m:r:o:")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "n:k:m:r:o:")) != -1;) {
         if (c == 'n') n = atoi(optarg);
+        if (c == 'k') n_loops = atoi(optarg);
         if (c == 'm') n_sessions = atoi(optarg);
         if (c == 'r') rows_file = optarg;
         if (c == 'o') out = optarg;
@@ -162,12 +206,14 @@ int main(int argc, char **argv) {
     }
     if (!rows_file || !fit_load(&rows, rows_file)) {
         rows.n = 0;
-        for (int32_t i = 0; i < n + n_sessions; i++) {
-            Status st = i < n ? collect_piece(&rows, i) : collect_session(&rows, i - n);
+        for (int32_t i = 0; i < n + n_loops + n_sessions; i++) {
+            Status st = i < n             ? collect_piece(&rows, i)
+                        : i < n + n_loops ? collect_loop(&rows, i - n)
+                                          : collect_session(&rows, i - n - n_loops);
             if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
             if (i % 40 == 39)
-                fprintf(stderr, "%d of %d, %d of %d right now, %d reachable\n", i + 1, n + n_sessions,
-                        n_right, n_choices, n_reached);
+                fprintf(stderr, "%d of %d, %d of %d right now, %d reachable\n", i + 1,
+                        n + n_loops + n_sessions, n_right, n_choices, n_reached);
         }
         if (rows_file && !fit_save(&rows, rows_file)) return 1;
     }

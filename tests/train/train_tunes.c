@@ -3,8 +3,8 @@
  *
  *   train_tunes [-m sessions] [-r rows file] -o tunes_weights.inc
  *
- * Takes are the simulator's (seeds 90000 on), between bounds as they may be heard; half of the pairs are
- * takes of two sessions laid behind each other, for few sessions hold more than one piece. */
+ * Takes are the simulator's (seeds 90000 on), between bounds as they may be heard; two times in
+ * three two sessions are laid behind each other, for few hold more than one piece. */
 #include <unistd.h>
 
 #include "common/audio/audio.h"
@@ -64,7 +64,7 @@ static Status collect(FitRows *rows, int32_t number) {
     TempoBelief beliefs[MOST_TAKES];
     Rng rng = rng_at(90000 + (uint64_t)number, 1);
     arena_init(&mem, (size_t)4 << 30);
-    for (int32_t i = 0; i < 1 + number % 2; i++)
+    for (int32_t i = 0; i < 1 + (number % 3 > 0); i++)
         TRY(add_session(&p, 90000 + 2 * (uint64_t)number + (uint64_t)i, &rng, 8 * i));
     TRY(frames_measure(&f, &mem, p.samples, p.n));
     TRY(beats_activation(&f, &mem, &activation));
@@ -114,7 +114,7 @@ int main(int argc, char **argv) {
         for (int32_t i = 0; i < n; i++) {
             Status st = collect(&rows, i);
             if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
-            if (i % 8 == 7) fprintf(stderr, "%d of %d, %lld rows\n", i + 1, n, (long long)rows.n);
+            if (i % 40 == 39) fprintf(stderr, "%d of %d, %lld rows\n", i + 1, n, (long long)rows.n);
         }
         if (rows_file && !fit_save(&rows, rows_file)) return 1;
     }

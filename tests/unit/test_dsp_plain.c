@@ -25,8 +25,8 @@ static Heard heard_in(Synth *s) {
     const BeatTrack *t = &h->takes[0].track;
     Heard out = {t->tempo_bpm, t->confidence, h->n_takes, t->n, h->tunes[0].meter};
     if (getenv("VERBOSE"))
-        printf("%.1f bpm, confidence %.2f, %d takes, %d beats, metre %d\n", out.bpm, out.confidence, out.n_takes,
-               out.n_beats, out.meter);
+        printf("%.1f bpm, confidence %.2f, %d takes, %d beats, metre %d\n", out.bpm, out.confidence,
+               out.n_takes, out.n_beats, out.meter);
     arena_drop(&mem);
     free(s->samples);
     return out;
@@ -79,7 +79,8 @@ static void a_jig_is_in_six(void **state) {
     for (double at = 0.5; at < 38; at += eighth, k++) {
         int bar = k / 6, chord = (const int[]){0, 5, 7, 0}[bar % 4];
         synth_tone(&s, at, eighth * 0.9, synth_hz(72 + tune[(k + 3 * (bar / 4 % 2)) % 12]), 0.12, 4);
-        if (k % 6 == 0) synth_kick(&s, at, 0.5), synth_tone(&s, at, eighth * 2.5, synth_hz(36 + chord), 0.2, 4);
+        if (k % 6 == 0)
+            synth_kick(&s, at, 0.5), synth_tone(&s, at, eighth * 2.5, synth_hz(36 + chord), 0.2, 4);
         if (k % 6 == 3) synth_noise(&s, at, 0.2, 0.05, 1);
         if (k % 6 == 0)
             for (int n = 0; n < 3; n++)
