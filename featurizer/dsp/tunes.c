@@ -184,6 +184,21 @@ static void join_groups(const double *pair, const Chords *chords, int32_t n_take
     }
 }
 
+/* Groups are called by their first take; numbers them by how long they are played, the longest 0. */
+static int32_t number_groups(const Region *regions, int32_t n_takes, int32_t *tune_of) {
+    int64_t length[TAKES_MAX] = {0};
+    int32_t number[TAKES_MAX], n = 0;
+    for (int32_t t = 0; t < n_takes; t++) length[tune_of[t]] += regions[t].end - regions[t].first;
+    for (int32_t best = 0; best >= 0;) {
+        best = -1;
+        for (int32_t t = 0; t < n_takes; t++)
+            if (length[t] > 0 && (best < 0 || length[t] > length[best])) best = t;
+        if (best >= 0) number[best] = n++, length[best] = 0;
+    }
+    for (int32_t t = 0; t < n_takes; t++) tune_of[t] = number[tune_of[t]];
+    return n;
+}
+
 Status tunes_group(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
                    Arena *mem, int32_t *tune_of, int32_t *n_tunes) {
     Status st = BS_OK;
@@ -200,8 +215,7 @@ Status tunes_group(const Frames *f, const Region *regions, const TempoBelief *be
             pair[a * n_takes + b] = pair[b * n_takes + a] = mlp_run(&tunes_net, cues[p]);
     }
     join_groups(pair, chords, n_takes, tune_of);
-    *n_tunes = 0;
-    for (int32_t t = 0; t < n_takes; t++) tune_of[t] = tune_of[t] == t ? (*n_tunes)++ : tune_of[tune_of[t]];
+    *n_tunes = number_groups(regions, n_takes, tune_of);
 out:
     return st;
 }

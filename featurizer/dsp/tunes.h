@@ -4,7 +4,7 @@
 
 enum { TUNES_MAX = 32 };
 
-/* tune_of[t] for each take, counted from 0 by first appearance; *n_tunes 1..TUNES_MAX. */
+/* tune_of[t] for each take, counted from 0, the tune that is played longest; *n_tunes 1..TUNES_MAX. */
 Status tunes_group(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
                    Arena *mem, int32_t *tune_of, int32_t *n_tunes);
 
