@@ -159,8 +159,8 @@ bench-align: $(O)/bench/bench_align ## what is found of edits with known truth
 	@nice -n 10 $<
 
 .PHONY: bench-hearing train-hearing train-flaw
-bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere ## what is heard of 60 simulated sessions, and of music from elsewhere
-	@$< -n 60 && $(O)/bench/bench_elsewhere
+bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/bench_listening ## what is heard of 60 simulated sessions, and of music from elsewhere, and what it costs
+	@$< -n 60 && $(O)/bench/bench_elsewhere && $(O)/bench/bench_listening
 
 .PHONY: bench-sessions
 bench-sessions: $(O)/bench/bench_sessions ## what 200 simulated sessions ask of an editor, and how fast they are made

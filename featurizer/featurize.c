@@ -13,6 +13,7 @@
 #include "featurizer/dsp/columns.h"
 #include "featurizer/dsp/hearing.h"
 #include "featurizer/dsp/key.h"
+#include "featurizer/mono.h"
 
 enum { BLOCK = 16384, CLIP_HOP = 512 };
 static const double shortest_s = 4;
@@ -24,8 +25,7 @@ typedef struct Session {
     int32_t n_clip;
     Loudness loudness;
     uint16_t *clipped; /* [n_clip] samples at full scale or in flat tops per CLIP_HOP frames */
-    float *mono;
-    int64_t n_mono;
+    Mono mono;
     Arena mem;
     FlawRows *flaw_rows;
     FeaturizeProgress progress;
@@ -51,6 +51,7 @@ static Status scan(Session *s) {
     int32_t channels = s->info.n_channels;
     float *block = malloc(sizeof(float) * BLOCK * (size_t)channels);
     LoudnessMeter *meter = NULL;
+    float lowest = INFINITY, highest = -INFINITY;
     float *before = arena_alloc(&s->mem, sizeof(float) * (size_t)channels);
     uint8_t *still = arena_alloc(&s->mem, (size_t)channels);
     s->n_clip = (int32_t)(s->info.n_samples / CLIP_HOP + 1);
@@ -77,11 +78,16 @@ static Status scan(Session *s) {
                 }
                 cut |= fabsf(v) >= 0.999F || in_flat_top(before[c], v, &still[c]);
                 before[c] = v;
+                lowest = v < lowest ? v : lowest;
+                highest = v > highest ? v : highest;
             }
             s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + cut);
         }
         TRY(loudness_add(meter, block, n));
     }
+    if (highest - lowest < 4.0F / 32768)
+        TRY(fail(BS_INVALID, "%s: this is silence%s", s->paths[0],
+                 fabsf(highest) > 4.0F / 32768 ? ": a constant voltage and nothing else" : ""));
 out:
     s->loudness = loudness_close(meter);
     free(block);
@@ -342,14 +348,14 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
     }
     TRY(scan(&s));
     report(&s, 0.15);
-    TRY(audio_read_mono(s.reader, ANALYSIS_HZ, &s.mono, &s.n_mono));
+    TRY(mono_read(&s.mono, s.reader, ANALYSIS_HZ));
     report(&s, 0.35);
     h = arena_alloc(&s.mem, sizeof *h);
     if (!h) {
         st = fail(BS_NOMEM, "%s: out of memory", paths[0]);
         goto out;
     }
-    st = hear(h, s.mono, s.n_mono, options ? options->meter : 0, &s.mem);
+    st = hear(h, s.mono.samples, s.mono.n_samples, options ? options->meter : 0, &s.mem);
     if (st != BS_OK) {
         fail_in(st, "%s", paths[0]);
         goto out;
@@ -362,7 +368,7 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
     song = NULL;
 out:
     song_free(song);
-    free(s.mono);
+    mono_drop(&s.mono);
     audio_close(s.reader);
     arena_drop(&s.mem);
     return st;

@@ -157,4 +157,5 @@ void beats_refine(const Frames *f, BeatTrack *track) {
         if (track->time_s[k] < track->time_s[k - 1] + 0.1) track->time_s[k] = track->time_s[k - 1] + 0.1;
     if (track->n > 0 && track->time_s[track->n] < track->time_s[track->n - 1] + 0.1)
         track->time_s[track->n] = track->time_s[track->n - 1] + 60 / track->tempo_bpm;
+    if (track->n > 0) frames_let_go(f, (int64_t)(track->time_s[track->n] * ANALYSIS_HZ));
 }

@@ -6,6 +6,7 @@
 #include "featurizer/dsp/chroma.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "featurizer/dsp/stft.h"
 
@@ -82,18 +83,20 @@ static void measure_moves(Frames *f) {
     }
 }
 
-Status chroma_measure(Frames *f, Arena *mem) {
+Status chroma_measure(Frames *f) {
     Status st = BS_OK;
     Stft *stft = NULL;
     float power[WIDE_FFT / 2 + 1];
-    Peak *peaks = arena_alloc(mem, sizeof(Peak) * MAX_PEAKS * (size_t)f->n_wide);
-    int32_t *n_peaks = arena_alloc(mem, sizeof(int32_t) * (size_t)f->n_wide);
-    if (!peaks || !n_peaks) return fail(BS_NOMEM, "chroma: out of memory");
+    Peak *peaks =
+        malloc(sizeof(Peak) * MAX_PEAKS * (size_t)f->n_wide); /* for here only: the arena would keep them */
+    int32_t *n_peaks = calloc((size_t)f->n_wide, sizeof *n_peaks);
+    if (!peaks || !n_peaks) TRY(fail(BS_NOMEM, "chroma: out of memory"));
     TRY(stft_open(&stft, WIDE_FFT, WIDE_HOP));
     double x = 0, y = 0;
     for (int32_t k = 0; k < f->n_wide; k++) {
         Peak *p = peaks + (size_t)k * MAX_PEAKS;
         stft_power(stft, f->samples, f->n_samples, k, power);
+        if (k % FRAMES_LET_GO == 0) frames_let_go(f, (int64_t)k * WIDE_HOP);
         n_peaks[k] = peaks_of(power, p);
         f->vocal[k] = prominence(power, p, n_peaks[k]);
         for (int32_t i = 0; i < n_peaks[k]; i++) {
@@ -109,6 +112,8 @@ Status chroma_measure(Frames *f, Arena *mem) {
                      f->pitch + (size_t)k * PITCHES);
     measure_moves(f);
 out:
+    free(peaks);
+    free(n_peaks);
     stft_close(stft);
     return st;
 }

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "featurizer/dsp/chroma.h"
 #include "featurizer/dsp/mel.h"
@@ -37,6 +39,16 @@ float frame_peak(const float *series, int32_t n, double frame, double reach) {
     return best;
 }
 
+void frames_let_go(const Frames *f, int64_t end) {
+    const int64_t page = sysconf(_SC_PAGESIZE), least = (int64_t)32 << 20;
+    uintptr_t at = ((uintptr_t)f->samples + (uintptr_t)page - 1) / (uintptr_t)page * (uintptr_t)page;
+    int64_t n_bytes = (int64_t)sizeof *f->samples * (end < f->n_samples ? end : f->n_samples);
+    /* the kernel reclaims pages of files and leaves what has nowhere to go; an older one refuses, and nothing
+     * is lost */
+    if (f->n_samples >= least && n_bytes > page)
+        (void)madvise((void *)at, (size_t)((n_bytes - page) / page * page), MADV_PAGEOUT);
+}
+
 static void measure_level(Frames *f) {
     const int32_t half = 441; /* 20 ms to either side */
     for (int32_t k = 0; k < f->n; k++) {
@@ -45,6 +57,7 @@ static void measure_level(Frames *f) {
         if (b > f->n_samples) b = f->n_samples;
         double sum = 0;
         for (int64_t i = a; i < b; i++) sum += (double)f->samples[i] * f->samples[i];
+        if (k % FRAMES_LET_GO == 0) frames_let_go(f, a);
         f->level_db[k] = b > a ? (float)(10 * log10(sum / (double)(b - a) + 1e-10)) : -100.0F;
     }
 }
@@ -135,6 +148,7 @@ static Status measure_onsets(Frames *f, Arena *mem) {
     TRY(stft_open(&stft, ONSET_FFT, FRAME_HOP));
     for (int32_t k = 0; k < f->n; k++) {
         stft_power(stft, f->samples, f->n_samples, k, power);
+        if (k % FRAMES_LET_GO == 0) frames_let_go(f, (int64_t)k * FRAME_HOP);
         f->flatness[k] = flatness_of(power);
         band_levels(f, k, power);
         float *now = rows[k % (LAG + 1)];
@@ -166,6 +180,7 @@ static Status measure_mel(Frames *f, Arena *mem) {
     for (int32_t k = 0; k < f->n_mel; k++) {
         float *row = f->log_mel + (size_t)k * MEL_BANDS;
         stft_power(stft, f->samples, f->n_samples, k, power);
+        if (k % FRAMES_LET_GO == 0) frames_let_go(f, (int64_t)k * MEL_HOP);
         mel_apply(&bank, power, row);
         for (int32_t m = 0; m < MEL_BANDS; m++) row[m] = 10 * log10f(row[m] + 1e-10F);
     }
@@ -195,7 +210,8 @@ Status frames_measure(Frames *f, Arena *mem, const float *samples, int64_t n_sam
     measure_level(f);
     TRY(measure_onsets(f, mem));
     TRY(measure_mel(f, mem));
-    TRY(chroma_measure(f, mem));
+    TRY(chroma_measure(f));
+    frames_let_go(f, n_samples);
 out:
     return st;
 }

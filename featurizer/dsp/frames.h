@@ -42,6 +42,10 @@ Status frames_measure(Frames *f, Arena *mem, const float *samples, int64_t n_sam
 static inline double frame_time(double frame) { return frame * FRAME_HOP / ANALYSIS_HZ; }
 /* Value of series[n] at a fractional frame, as the largest within `reach` frames. */
 float frame_peak(const float *series, int32_t n, double frame, double reach);
+/* Samples [0, end) of a long recording are not read for a while: their memory may go where it lies in a file.
+ */
+enum { FRAMES_LET_GO = 16384 }; /* frames between two calls */
+void frames_let_go(const Frames *f, int64_t end);
 /* Median by partial sorting; reorders v. */
 float median_of(float *v, int32_t n);
 float percentile_of(float *v, int32_t n, double share);

@@ -14,7 +14,7 @@ static const double profiles[2][12] = {
     {0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081},
     {0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052},
 };
-static const double even = 0.4, weight_per_beat = 2.0, change = 9, change_at_section = 5;
+static const double even = 0.2, weight_per_beat = 2.0, change = 9, change_at_section = 5;
 
 static void log_profiles(double out[SONG_KEYS][12]) {
     for (int k = 0; k < SONG_KEYS; k++)

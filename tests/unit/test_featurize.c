@@ -195,6 +195,7 @@ static void what_cannot_be_heard_is_refused_in_one_line(void **state) {
     float *x = calloc(N, sizeof(float));
     refuse(x, N, 8000, 16, BS_INVALID, "silence");
     for (int i = 0; i < N; i++) x[i] = 0.25F;
+    refuse(x, N, 8000, 16, BS_INVALID, "a constant voltage");
     refuse(x, 8000, 8000, 16, BS_INVALID, "too short");
     x[1234] = NAN;
     refuse(x, N, 8000, 32, BS_NONFINITE, "1234");
@@ -202,20 +203,6 @@ static void what_cannot_be_heard_is_refused_in_one_line(void **state) {
     Song *song = NULL;
     assert_int_not_equal(featurize(in_folder("missing.wav"), &song), BS_OK);
     assert_null(song);
-}
-
-static void a_constant_is_no_reason_to_fall_over(void **state) {
-    (void)state;
-    enum { N = 8 * 8000 };
-    float *x = malloc(sizeof(float) * N);
-    for (int i = 0; i < N; i++) x[i] = 0.25F;
-    Song *song = NULL;
-    const char *path = in_folder("dc.wav");
-    assert_int_equal(audio_save(path, x, N, 1, 8000, 16), BS_OK);
-    if (featurize(path, &song) == BS_OK) assert_int_equal(song_check(song), BS_OK);
-    unlink(path);
-    song_free(song);
-    free(x);
 }
 
 int main(void) {
@@ -227,7 +214,6 @@ int main(void) {
         cmocka_unit_test(noise_of_any_rate_gives_a_valid_song),
         cmocka_unit_test(music_without_pulse_is_free_units_in_a_take),
         cmocka_unit_test(what_cannot_be_heard_is_refused_in_one_line),
-        cmocka_unit_test(a_constant_is_no_reason_to_fall_over),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

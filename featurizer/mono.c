@@ -1,0 +1,75 @@
+/* Mono: blocks of the recording are mixed, resampled and put one after the other. */
+#include "featurizer/mono.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/host/file.h"
+
+enum { BLOCK = 16384, MAPPED_FROM_BYTES = 128 << 20 };
+
+/* The room is taken at once: a full disk must show here, not as a signal later. */
+static bool map_file(Mono *m, size_t n_bytes) {
+    const char *folder = getenv("TMPDIR");
+    char name[PATH_BYTES];
+    int n = snprintf(name, sizeof name, "%s/bandsaw-XXXXXX", folder && *folder ? folder : "/tmp");
+    if (n < 0 || n >= (int)sizeof name) return false;
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) return false;
+    unlink(name);
+    void *at = MAP_FAILED;
+    if (posix_fallocate(fd, 0, (off_t)n_bytes) == 0)
+        at = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (at == MAP_FAILED) return false;
+    m->samples = at;
+    m->n_mapped_bytes = n_bytes;
+    return true;
+}
+
+static void mix(const float *block, int64_t n, int32_t n_channels, float *mono) {
+    for (int64_t t = 0; t < n; t++) {
+        float sum = 0;
+        for (int32_t c = 0; c < n_channels; c++) sum += block[t * n_channels + c];
+        mono[t] = sum / (float)n_channels;
+    }
+}
+
+Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
+    Status st = BS_OK;
+    const AudioInfo info = audio_info(reader);
+    Resampler *resampler = NULL;
+    float *block = malloc(sizeof *block * BLOCK * (size_t)info.n_channels);
+    *m = (Mono){0};
+    TRY(resampler_open(&resampler, info.sample_rate_hz, rate_hz, 1));
+    int64_t room = resampler_room(resampler, info.n_samples) + resampler_room(resampler, BLOCK), k = 0;
+    size_t n_bytes = sizeof *m->samples * (size_t)room;
+    if (n_bytes < MAPPED_FROM_BYTES || !map_file(m, n_bytes)) m->samples = malloc(n_bytes);
+    if (!block || !m->samples)
+        TRY(fail(BS_NOMEM, "no memory for %.0f s of audio", (double)info.n_samples / info.sample_rate_hz));
+    for (int64_t at = 0, n = 0; at < info.n_samples; at += n) {
+        TRY(audio_read_at(reader, at, BLOCK, block, &n));
+        if (n < 1) TRY(fail(BS_IO, "the recording ends early"));
+        mix(block, n, info.n_channels, block);
+        TRY(resampler_push(resampler, block, n, m->samples + m->n_samples, &k));
+        m->n_samples += k;
+    }
+    TRY(resampler_push(resampler, NULL, 0, m->samples + m->n_samples, &k));
+    m->n_samples += k;
+out:
+    resampler_close(resampler);
+    free(block);
+    if (st != BS_OK) mono_drop(m);
+    return st;
+}
+
+void mono_drop(Mono *m) {
+    if (m->n_mapped_bytes)
+        munmap(m->samples, m->n_mapped_bytes);
+    else
+        free(m->samples);
+    *m = (Mono){0};
+}
