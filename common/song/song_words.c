@@ -77,6 +77,9 @@ const char *song_ending_text(const Song *song, int32_t take, char out[SONG_ENDIN
         snprintf(out, SONG_ENDING, "no pulse");
     else if (last < 0)
         snprintf(out, SONG_ENDING, "plays no bar of the form");
+    else if (last == n_slots - 2 &&
+             n_slots >= 8) /* the last bar is often the others' last chord ringing on */
+        snprintf(out, SONG_ENDING, "all but the last bar of %d", n_slots);
     else if (last < n_slots - 1)
         snprintf(out, SONG_ENDING, "breaks off in bar %d of %d", last + 1, n_slots);
     else if (first > 0)

@@ -10,6 +10,6 @@ const char *song_letter(int32_t index, char out[SONG_LETTER]);
 const char *song_form_text(const Song *song, int32_t tune, char *out, size_t n_out);
 /* The slots a take covers, "1-16, 25-32", counted into *n_covered. */
 const char *song_slots_text(const Song *song, int32_t take, char *out, size_t n_out, int32_t *n_covered);
-/* How a take ends: "whole", "breaks off in bar 14 of 32", "no pulse". */
+/* How a take ends: "whole", "all but the last bar of 32", "breaks off in bar 14 of 32", "no pulse". */
 enum { SONG_ENDING = 64 };
 const char *song_ending_text(const Song *song, int32_t take, char out[SONG_ENDING]);

@@ -86,7 +86,9 @@ static void says_how_takes_end_and_what_they_cover(void **state) {
     assert_int_equal(n, 4);
     assert_string_equal(song_form_text(s, 0, form, sizeof form), "A 1-4, B 5-8");
     assert_string_equal(song_form_text(s, 0, tight, sizeof tight), "A 1-4 ...");
-    for (int32_t u = s->takes[1].first_unit; u < s->n_units; u++) s->units[u].slot += 2;
+    for (int32_t u = s->takes[1].first_unit; u < s->n_units; u++) s->units[u].slot += 1;
+    assert_string_equal(song_ending_text(s, 1, text), "all but the last bar of 8");
+    for (int32_t u = s->takes[1].first_unit; u < s->n_units; u++) s->units[u].slot += 1;
     assert_string_equal(song_ending_text(s, 1, text), "from bar 5 to the end");
     for (int32_t u = s->takes[1].first_unit + 4; u < s->takes[1].first_unit + 8; u++) s->units[u].slot = -1;
     assert_string_equal(song_slots_text(s, 1, slots, sizeof slots, &n), "5, 7-8");
