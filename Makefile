@@ -143,7 +143,10 @@ bench: all $(BENCHES) ## the numbers, each checked before it is timed
 bench-%: all $(O)/bench/bench_% ## one of them: make bench-env
 	@$(O)/bench/bench_$*
 
-.PHONY: python
+.PHONY: python bench-python
+bench-python: all python ## the same through Python, beside plain Python of the same rules
+	@$(O)/python/bin/python tests/bench/bench_python.py $(O)
+
 python: $(O)/python/installed ## the Gymnasium package with what its tests need, into build/python (from PyPI)
 $(O)/python/installed: $(shell find python common/core common/song common/env -type f -not -path '*/build/*' -not -path '*.egg-info/*')
 	@test -x $(O)/python/bin/python || python3 -m venv $(O)/python

@@ -27,6 +27,7 @@ setup(
         Extension(
             "bandsaw._env",
             sources=["src/module.c"] + sorted(f for d in ("core", "song", "env") for f in glob.glob(f"common/{d}/*.c")),
+            depends=glob.glob("common/*/*.h") + glob.glob("common/*/*.def"),
             include_dirs=["."],
             extra_compile_args=["-std=c11", "-D_GNU_SOURCE", "-O2", "-march=x86-64-v3", "-ffp-contract=off",
                                 "-fno-math-errno", "-fvisibility=hidden", *found["extra_compile_args"]],

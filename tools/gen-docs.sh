@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the tables under docs/ from the tables in the code: docs/options.md from every program's options,
-# docs/metrics.md from metrics.def, docs/features.md from features.def. Argument: the build folder.
+# docs/metrics.md from metrics.def, docs/features.md from features.def, the observation in docs/environment.md from obs.def. Argument: the build folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${1:-build}/bin
@@ -39,6 +39,19 @@ int main(int argc, char **argv) {
              "| Prometheus | TensorBoard | kind | meaning |\n|---|---|---|---|");
 #define METRIC(name, kind, prometheus, tag, help) printf("| `%s` | `%s` | %s | %s |\n", prometheus, tag, #kind, help);
 #include "common/metrics/metrics.def"
+    } else if (argc > 1 && !strcmp(argv[1], "observation")) {
+        puts("Per step (`EnvObs.step`):\n\n| name | columns | meaning |\n|---|---|---|");
+#define OBS_STEP(name, width, text) printf("| `%s` | %d | %s |\n", #name, width, text);
+#include "common/env/obs.def"
+#undef OBS_STEP
+        puts("\nPer target of CROSSFADE (`EnvObs.target_features`):\n\n| name | columns | meaning |\n|---|---|---|");
+#define OBS_TARGET(name, text) printf("| `%s` | 1 | %s |\n", #name, text);
+#include "common/env/obs.def"
+#undef OBS_TARGET
+        puts("\nPer pair of REORDER (`EnvObs.pair_features`):\n\n| name | columns | meaning |\n|---|---|---|");
+#define OBS_PAIR(name, text) printf("| `%s` | 1 | %s |\n", #name, text);
+#include "common/env/obs.def"
+#undef OBS_PAIR
     } else {
         int column = 0;
         puts("# Features\n\nFrom `common/song/features.def`: the columns of a Song's feature matrix, one row a unit. "
@@ -55,5 +68,9 @@ C
 ${CC:-cc} -w -I. -o "$work/tables" "$work/tables.c"
 "$work/tables" metrics >"$work/metrics.md"
 "$work/tables" features >"$work/features.md"
+"$work/tables" observation >"$work/observation"
+awk -v rows="$work/observation" '/^<!-- obs.def -->/ {print; print ""; while ((getline line < rows) > 0) print line; print ""; skip = 1}
+  /^<!-- end of obs.def -->/ {skip = 0} !skip && !/^<!-- obs.def -->/' docs/environment.md >"$work/environment.md"
+mv "$work/environment.md" docs/environment.md
 for name in options metrics features; do mv "$work/$name.md" "docs/$name.md"; done
-echo "docs/options.md docs/metrics.md docs/features.md"
+echo "docs/options.md docs/metrics.md docs/features.md docs/environment.md"

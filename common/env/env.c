@@ -35,7 +35,7 @@ size_t env_bytes(const EnvSong *es) {
 
 Env *env_place(void *block, const EnvSong *es) {
     Env *e = block;
-    memset(e, 0, lay_out(e, es, block));
+    memset(e, 0, sizeof *e); /* the tables are made by env_reset */
     lay_out(e, es, block);
     e->es = es;
     e->now.done = 1;
@@ -46,7 +46,9 @@ Env *env_place(void *block, const EnvSong *es) {
 Status env_new(Env **out, const EnvSong *es) {
     void *block;
     *out = NULL;
-    if (posix_memalign(&block, 64, env_bytes(es))) return fail(BS_NOMEM, "environment: out of memory");
+    size_t bytes = env_bytes(es);
+    if (posix_memalign(&block, 64, bytes)) return fail(BS_NOMEM, "environment: out of memory");
+    memset(block, 0, bytes); /* env_copy moves tables that a Job may not have made */
     *out = env_place(block, es);
     return BS_OK;
 }

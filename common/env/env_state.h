@@ -4,6 +4,8 @@
  * EnvSong holds everything that depends on the recording alone, so a step looks things up. Env is one
  * block: scalars that a search may save and restore by assignment, then arrays that an append changes and
  * state_pop undoes. */
+#include <string.h>
+
 #include "common/env/env.h"
 
 enum {
@@ -166,24 +168,25 @@ static inline F8 at_most(F8 x, F8 limit) {
     I8 over = x > limit;
     return (F8)((over & (I8)limit) | (~over & (I8)x));
 }
-/* n >= 32 bytes, few and known. The empty asm hides that this is memset and memcpy: gcc would make string
- * instructions of them, which take longer to start than these take. */
+/* n >= 32 bytes, few and known, at any address. The empty asm hides that this is memset and memcpy: gcc would
+ * make string instructions of them, which take longer to start than these take. */
 static inline void zero_bytes(void *to, size_t n) {
     char *p = to;
     I8 x = all_of(0);
     __asm__("" : "+x"(x));
-    for (size_t i = 0; i + 32 <= n; i += 32) *(I8 *)(void *)(p + i) = x;
-    *(I8 *)(void *)(p + n - 32) = x;
+    for (size_t i = 0; i + sizeof x <= n; i += sizeof x) memcpy(p + i, &x, sizeof x);
+    memcpy(p + n - sizeof x, &x, sizeof x);
 }
 static inline void copy_bytes(void *to, const void *from, size_t n) {
     char *p = to;
     const char *q = from;
-    for (size_t i = 0; i + 32 <= n; i += 32) {
-        I8 x = *(const I8 *)(const void *)(q + i);
+    I8 x;
+    for (size_t i = 0; i + sizeof x <= n; i += sizeof x) {
+        memcpy(&x, q + i, sizeof x);
         __asm__("" : "+x"(x));
-        *(I8 *)(void *)(p + i) = x;
+        memcpy(p + i, &x, sizeof x);
     }
-    if (n % 32) *(I8 *)(void *)(p + n - 32) = *(const I8 *)(const void *)(q + n - 32);
+    if (n % sizeof x) memcpy(p + n - sizeof x, q + n - sizeof x, sizeof x);
 }
 
 static inline int64_t span_samples(const EnvSong *es, int32_t a, int32_t b) {

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from bandsaw import _env
 from bandsaw.data import Data, load_songs
-from bandsaw.layout import END, ROW, Observation, observation_space, views
+from bandsaw.layout import END, ROW, UNIT, Observation, observation_space, views
 
 
 def ending(end: np.void) -> dict[str, Any]:
@@ -82,6 +82,10 @@ class BandsawEnv(gymnasium.Env[Observation, np.int64]):
         `indices` number."""
         song = self._vec.job(0)["song"]
         return np.frombuffer(self.songs.features(song), np.float32).reshape(-1, _env.UNIT_FEATURES)
+
+    def song_units(self) -> npt.NDArray[np.void]:
+        """What is known of every unit in plain terms: start, kind, take, bar, phrase, section, slot, flaw and so on."""
+        return np.frombuffer(self.songs.units(self._vec.job(0)["song"]), UNIT)
 
     def indices(self) -> dict[str, npt.NDArray[np.int32]]:
         """Units at the playhead, last kept and on the menus; -1 where there is none."""

@@ -31,6 +31,7 @@ def _dtype(fields: list[tuple[str, str, int, tuple[int, ...]]], n_bytes: int) ->
 
 ROW = _dtype(_env.ROW_FIELDS, _env.ROW_BYTES)
 END = _dtype(_env.END_FIELDS, _env.END_BYTES)
+UNIT = _dtype(_env.UNIT_FIELDS, _env.UNIT_BYTES)
 
 
 def observation_space() -> spaces.Space[Observation]:

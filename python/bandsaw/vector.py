@@ -40,6 +40,9 @@ class BandsawVectorEnv(VectorEnv[Observation, npt.NDArray[np.int64], npt.NDArray
         self._rows = np.zeros(num_envs, ROW)
         self._ends = np.zeros(num_envs, END)
         self._views = views(self._rows)
+        self._nothing = {name: np.zeros_like(value[0]) for name, value in self._views.items()}
+        for value in self._nothing.values():
+            value.flags.writeable = False
         self._masks: Flags = self._rows["mask"].view(np.bool_)
         self._rewards = np.zeros(num_envs, np.float64)
         self._done, self._refused = np.zeros((2, num_envs), np.bool_)
@@ -88,7 +91,7 @@ class BandsawVectorEnv(VectorEnv[Observation, npt.NDArray[np.int64], npt.NDArray
     def _tell_endings(self, infos: dict[str, Any]) -> None:
         done = self._done.copy()
         final = np.full(self.num_envs, None, object)
-        final[done] = [{k: np.zeros_like(v[0]) for k, v in self._views.items()} for _ in range(int(done.sum()))]
+        final[done] = self._nothing
         told: dict[str, Any] = {}
         for name in ("length_s", "song", "tune"):
             told[name], told["_" + name] = np.where(done, self._ends[name], 0), done

@@ -101,21 +101,25 @@ static PyObject *songs_features(PyObject *o, PyObject *index) {
                                      (Py_ssize_t)sizeof(float) * SONG_FEATURES * s->n_units);
 }
 
-static PyObject *songs_starts(PyObject *o, PyObject *index) {
+static PyObject *songs_units(PyObject *o, PyObject *index) {
     const Song *s = songs_at(o, index);
-    PyObject *out =
-        s ? PyBytes_FromStringAndSize(NULL, (Py_ssize_t)sizeof(int64_t) * (s->n_units + 1)) : NULL;
-    if (!out) return NULL;
-    int64_t *at = (int64_t *)(void *)PyBytes_AS_STRING(out);
-    for (int32_t u = 0; u < s->n_units; u++) at[u] = s->units[u].start_sample;
-    at[s->n_units] = s->n_samples;
-    return out;
+    if (!s) return NULL;
+    return PyBytes_FromStringAndSize((const char *)s->units, (Py_ssize_t)sizeof(SongUnit) * s->n_units);
+}
+
+static PyObject *songs_tunes_of_takes(PyObject *o, PyObject *index) {
+    const Song *s = songs_at(o, index);
+    PyObject *list = s ? PyList_New(s->n_takes) : NULL;
+    for (int32_t k = 0; list && k < s->n_takes; k++)
+        PyList_SET_ITEM(list, k, PyLong_FromLong(s->takes[k].tune));
+    return list;
 }
 
 static PyMethodDef songs_methods[] = {
     {"describe", songs_describe, METH_O, "describe(i): what is known of a recording, as a dict"},
     {"features", songs_features, METH_O, "features(i): float32, units x UNIT_FEATURES, as bytes"},
-    {"starts", songs_starts, METH_O, "starts(i): int64, first sample of each unit and the end, as bytes"},
+    {"tunes_of_takes", songs_tunes_of_takes, METH_O, "tunes_of_takes(i): the tune that each take plays"},
+    {"units", songs_units, METH_O, "units(i): UNIT_FIELDS of each unit, as bytes"},
     {NULL, NULL, 0, NULL}};
 static PyType_Slot songs_slots[] = {{Py_tp_doc, "Songs(blobs): recordings as the featurizer heard them"},
                                     {Py_tp_new, PyType_GenericNew},
@@ -412,6 +416,22 @@ static const Field end_fields[] = {
     {"tune", "i4", offsetof(EnvEnd, tune), 0, 0},
 };
 
+static const Field unit_fields[] = {
+    {"start_sample", "i8", offsetof(SongUnit, start_sample), 0, 0},
+    {"kind", "u1", offsetof(SongUnit, kind), 0, 0},
+    {"phase", "u1", offsetof(SongUnit, phase), 0, 0},
+    {"take", "i2", offsetof(SongUnit, take), 0, 0},
+    {"bar", "i4", offsetof(SongUnit, bar), 0, 0},
+    {"phrase", "i4", offsetof(SongUnit, phrase), 0, 0},
+    {"section", "i4", offsetof(SongUnit, section), 0, 0},
+    {"slot", "i4", offsetof(SongUnit, slot), 0, 0},
+    {"loudness_db", "f4", offsetof(SongUnit, loudness_db), 0, 0},
+    {"tempo_bpm", "f4", offsetof(SongUnit, tempo_bpm), 0, 0},
+    {"flaw", "f4", offsetof(SongUnit, flaw), 0, 0},
+    {"music", "f4", offsetof(SongUnit, music), 0, 0},
+    {"vocal", "f4", offsetof(SongUnit, vocal), 0, 0},
+};
+
 static PyObject *fields_list(const Field *fields, size_t n) {
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (size_t k = 0; list && k < n; k++) {
@@ -501,6 +521,8 @@ PyMODINIT_FUNC PyInit__env(void) {
         PyModule_AddIntConstant(m, "END_BYTES", (long)sizeof(EnvEnd)) == 0 &&
         PyModule_AddObject(m, "ROW_FIELDS", fields_list(row_fields, LENGTH(row_fields))) == 0 &&
         PyModule_AddObject(m, "END_FIELDS", fields_list(end_fields, LENGTH(end_fields))) == 0 &&
+        PyModule_AddIntConstant(m, "UNIT_BYTES", (long)sizeof(SongUnit)) == 0 &&
+        PyModule_AddObject(m, "UNIT_FIELDS", fields_list(unit_fields, LENGTH(unit_fields))) == 0 &&
         PyModule_AddObject(m, "STEP_COLUMNS", columns_list(step_columns, LENGTH(step_columns))) == 0 &&
         PyModule_AddObject(m, "TARGET_COLUMNS", columns_list(target_columns, LENGTH(target_columns))) == 0 &&
         PyModule_AddObject(m, "PAIR_COLUMNS", columns_list(pair_columns, LENGTH(pair_columns))) == 0 &&

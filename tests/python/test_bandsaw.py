@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 import bandsaw
 from bandsaw import layout
+from plain_env import CROSSFADE, FADES, REORDER, TARGETS, PlainEnv, PlainSong
 
 DATA = sys.argv[1]
 
@@ -91,8 +92,9 @@ def what_is_asked_is_what_is_edited():
     env = bandsaw.BandsawEnv(DATA)
     rng = np.random.default_rng(3)
     env.reset(seed=1, options={"song": 1, "tune": 0, "target_s": 20, "tolerance_s": 3})
-    about = env.songs.describe(1)
-    first = int(np.frombuffer(env.songs.starts(1), np.int64)[about["n_units"] // 2])
+    about, units = env.songs.describe(1), env.song_units()
+    assert len(units) == about["n_units"] and units["kind"].max() <= 3 and (np.diff(units["start_sample"]) > 0).all()
+    first = int(units["start_sample"][about["n_units"] // 2])
     at = first / about["sample_rate_hz"] + 0.01
     env.reset(seed=1, options={"must": [(at, at + 1)]})
     for seed in range(5):
@@ -175,6 +177,45 @@ def layout_names_every_column():
     assert pickle.loads(pickle.dumps(layout.ROW)) == layout.ROW
 
 
+def plain_game(env, rng, steps):
+    """Plays in C and in plain Python at once; yields both."""
+    row, episodes, unseen = env.unwrapped._row, 0, 0
+    while steps > 0:
+        episodes += 1
+        _, info = env.reset(seed=int(rng.integers(2**31)))
+        u = env.unwrapped
+        about, units = u.songs.describe(info["song"]), u.song_units()
+        rate, n = about["sample_rate_hz"], about["n_samples"]
+        song = PlainSong(units, n, info["tune"], u.songs.tunes_of_takes(info["song"]))
+        plain, done = PlainEnv(song, round(info["lo_s"] * rate), round(info["hi_s"] * rate)), False
+        while not done:
+            yield u, plain, row
+            steps -= 1
+            a = random_action(env, rng)
+            target, pair = row["target"][0].tolist(), row["pair"][0].tolist()
+            _, _, done, _, info = env.step(a)
+            plain.step(a, target, pair)
+            forced = int(row["last_action"][0])
+            if not done and forced != a and CROSSFADE <= forced < REORDER:  # all that this menu left, unseen from here
+                plain.step(forced, [int(row["playhead"][0])] * TARGETS, ())
+            assert done or not plain.done
+        unseen += not plain.done  # a forced jump, and then a forced end
+        assert not plain.done or abs(plain.length / rate - info["length_s"]) < 1e-6
+    assert unseen * 20 <= episodes, (unseen, episodes)
+
+
+def plain_python_reads_the_rules_in_the_same_way():
+    env = gymnasium.make("Bandsaw-v0", data=DATA, keep=(0.05, 0.6))
+    short = [a for a in range(bandsaw.ACTIONS) if not (CROSSFADE <= a < REORDER and (a - CROSSFADE) % FADES)]
+    for u, plain, row in plain_game(env, np.random.default_rng(5), 3000):
+        assert (plain.playhead if plain.playhead < plain.song.n else -1) == row["playhead"][0]
+        assert plain.last == row["last_kept"][0]
+        mask = plain.mask(row["target"][0].tolist(), row["pair"][0].tolist())
+        got = u.action_masks()
+        wrong = [bandsaw.action_text(a) for a in short if bool(mask[a]) != bool(got[a])]
+        assert not wrong, wrong
+
+
 def maskable_ppo_gets_better():
     try:
         import torch
@@ -201,7 +242,7 @@ def maskable_ppo_gets_better():
 def main():
     failed = 0
     for name, test in list(globals().items()):
-        if not callable(test) or getattr(test, "__module__", "") != "__main__" or name in ("main", "play", "random_action", "Skipped"):
+        if not callable(test) or getattr(test, "__module__", "") != "__main__" or name in ("main", "play", "random_action", "Skipped", "plain_game"):
             continue
         try:
             test()
@@ -215,4 +256,5 @@ def main():
     sys.exit(failed > 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
