@@ -45,6 +45,40 @@ const char *path_extension(const char *path) {
     return dot && dot != base ? dot + 1 : "";
 }
 
+void path_folder(char out[PATH_BYTES], const char *path) {
+    snprintf(out, PATH_BYTES, "%s", path);
+    char *slash = strrchr(out, '/');
+    if (!slash)
+        snprintf(out, PATH_BYTES, ".");
+    else if (slash == out)
+        slash[1] = 0;
+    else
+        *slash = 0;
+}
+
+const char *path_relative(char out[PATH_BYTES], const char *folder, const char *path) {
+    char *from = realpath(folder, NULL), *to = realpath(path, NULL);
+    snprintf(out, PATH_BYTES, "%s", to ? to : path);
+    size_t same = 0, n = 0; /* bytes of whole components that both share */
+    for (size_t i = 0; from && to; i++) {
+        const bool from_ends = !from[i] || from[i] == '/', to_ends = !to[i] || to[i] == '/';
+        if (from_ends && to_ends) same = i;
+        if (!from[i] || !to[i] || from[i] != to[i]) break;
+    }
+    if (same > 0) {
+        out[0] = 0;
+        for (const char *p = from + same; *p; p++)
+            if (*p == '/' && n + 4 < PATH_BYTES) {
+                memcpy(out + n, "../", 4);
+                n += 3;
+            }
+        snprintf(out + n, PATH_BYTES - n, "%s", to[same] ? to + same + 1 : ".");
+    }
+    free(from);
+    free(to);
+    return out;
+}
+
 bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 Status file_size(const char *path, int64_t *n_bytes) {
@@ -130,18 +164,6 @@ static Status write_all(int fd, const char *path, const void *bytes, size_t n_by
     return BS_OK;
 }
 
-/* The folder that holds `path`. */
-static void folder_of(const char *path, char out[PATH_BYTES]) {
-    snprintf(out, PATH_BYTES, "%s", path);
-    char *slash = strrchr(out, '/');
-    if (!slash)
-        snprintf(out, PATH_BYTES, ".");
-    else if (slash == out)
-        slash[1] = 0;
-    else
-        *slash = 0;
-}
-
 Status dir_sync(const char *path) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return fail_errno(path, "open");
@@ -152,24 +174,34 @@ Status dir_sync(const char *path) {
     return st;
 }
 
-Status file_replace(const char *path, const void *bytes, size_t n_bytes) {
+Status file_stage(const char *path, const void *bytes, size_t n_bytes, char temporary[PATH_BYTES]) {
     static atomic_uint serial;
-    char temporary[PATH_BYTES], folder[PATH_BYTES];
-    int n = snprintf(temporary, sizeof temporary, "%s.tmp-%ld-%u", path, (long)getpid(),
-                     atomic_fetch_add(&serial, 1));
+    int n = snprintf(temporary, PATH_BYTES, "%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
     if (n >= PATH_BYTES) return fail(BS_TOO_BIG, "%.80s...: path is too long", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return fail_errno(path, "create");
     Status st = write_all(fd, path, bytes, n_bytes);
     if (st == BS_OK && fsync(fd) != 0) st = fail_errno(path, "fsync");
     if (close(fd) != 0 && st == BS_OK) st = fail_errno(path, "close");
-    if (st == BS_OK && rename(temporary, path) != 0) st = fail_errno(path, "rename");
-    if (st != BS_OK) {
+    if (st != BS_OK) unlink(temporary);
+    return st;
+}
+
+Status file_unstage(const char *temporary, const char *path) {
+    char folder[PATH_BYTES];
+    if (rename(temporary, path) != 0) {
+        Status st = fail_errno(path, "rename");
         unlink(temporary);
         return st;
     }
-    folder_of(path, folder);
+    path_folder(folder, path);
     return dir_sync(folder);
+}
+
+Status file_replace(const char *path, const void *bytes, size_t n_bytes) {
+    char temporary[PATH_BYTES];
+    Status st = file_stage(path, bytes, n_bytes, temporary);
+    return st == BS_OK ? file_unstage(temporary, path) : st;
 }
 
 Status file_append(const char *path, const void *bytes, size_t n_bytes, bool durable) {

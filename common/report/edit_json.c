@@ -1,7 +1,10 @@
 /* Writing and reading edits as JSON; the layout stands in the header. */
 #include "common/report/edit_json.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/host/file.h"
 
 const char *const edit_fade_names[FADE_COUNT] = {"short", "half", "1", "2", "4"};
 
@@ -72,9 +75,9 @@ out:
     return st;
 }
 
-Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes) {
+Status edit_json_fill(Json *object, const Edit *edit) {
     Status st = BS_OK;
-    Json *object = json_new_object(), *list = json_new_array();
+    Json *list = json_new_array();
     TRY(json_set_i64(object, "version", EDIT_JSON_VERSION));
     if (!hash_is_zero(&edit->song)) TRY(json_set_hash(object, "song", &edit->song));
     TRY(json_set_i64(object, "sample_rate", edit->sample_rate_hz));
@@ -83,11 +86,33 @@ Status edit_json_write(const char *path, const Edit *edit, const EditNotes *note
     Json *whole = list;
     list = NULL;
     TRY(json_set(object, "segments", whole));
-    if (notes) TRY(notes_to_json(notes, object));
-    TRY(json_write(object, path, JSON_INDENTED));
 out:
     json_free(list);
+    return st;
+}
+
+Status edit_json_put(ByteWriter *w, const Edit *edit, const EditNotes *notes) {
+    Status st = BS_OK;
+    char *text = NULL;
+    size_t n_bytes;
+    Json *object = json_new_object();
+    TRY(edit_json_fill(object, edit));
+    if (notes) TRY(notes_to_json(notes, object));
+    TRY(json_dump(object, JSON_INDENTED, &text, &n_bytes));
+    bytes_put(w, text, n_bytes);
+    if (w->bad) st = fail(BS_TOO_BIG, "the edit is larger than %zu bytes, or memory is out", w->max_bytes);
+out:
+    free(text);
     json_free(object);
+    return st;
+}
+
+Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes) {
+    ByteWriter w;
+    bytes_init(&w, JSON_MAX_BYTES);
+    Status st = edit_json_put(&w, edit, notes);
+    if (st == BS_OK) st = file_replace(path, w.bytes, w.n_bytes);
+    bytes_drop(&w);
     return st;
 }
 

@@ -19,26 +19,29 @@ const char *time_text(double seconds, char buf[TIME_TEXT]) {
     return buf;
 }
 
-Status labels_write(const char *path, const Edit *edit, const Song *song, int64_t lead_in_samples) {
+Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lead_in_samples) {
     const double rate = edit->sample_rate_hz;
-    ByteWriter w;
-    bytes_init(&w, (size_t)edit->n_segments * 256 + 1);
     int64_t at = lead_in_samples;
     for (int32_t i = 0; i < edit->n_segments; i++) {
         const EditSegment *s = &edit->segments[i];
         const int64_t n = s->end_sample - s->start_sample;
-        char from[TIME_TEXT], to[TIME_TEXT], take[32] = "", line[224];
+        char from[TIME_TEXT], to[TIME_TEXT], take[32] = "";
         if (song && s->start_sample < song->n_samples) {
             int16_t t = song->units[song_unit_at(song, s->start_sample)].take;
             if (t >= 0) snprintf(take, sizeof take, "take %d, ", t + 1);
         }
-        int k = snprintf(line, sizeof line, "%.6f\t%.6f\t%s%s - %s\n", (double)at / rate,
-                         (double)(at + n) / rate, take, time_text((double)s->start_sample / rate, from),
-                         time_text((double)s->end_sample / rate, to));
-        bytes_put(&w, line, (size_t)k);
+        bytes_printf(w, "%.6f\t%.6f\t%s%s - %s\n", (double)at / rate, (double)(at + n) / rate, take,
+                     time_text((double)s->start_sample / rate, from), time_text((double)s->end_sample / rate, to));
         at += n;
     }
-    Status st = w.bad ? fail(BS_NOMEM, "%s: out of memory", path) : file_replace(path, w.bytes, w.n_bytes);
+    return w->bad ? fail(BS_NOMEM, "labels: out of memory") : BS_OK;
+}
+
+Status labels_write(const char *path, const Edit *edit, const Song *song, int64_t lead_in_samples) {
+    ByteWriter w;
+    bytes_init(&w, (size_t)edit->n_segments * 256 + 1);
+    Status st = labels_put(&w, edit, song, lead_in_samples);
+    if (st == BS_OK) st = file_replace(path, w.bytes, w.n_bytes);
     bytes_drop(&w);
     return st;
 }

@@ -3,6 +3,7 @@
  * decimals. Open the song, then File > Import > Labels. */
 #include "common/song/edit.h"
 
+Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lead_in_samples);
 /* song may be NULL: then takes are not named. lead_in_samples: what the song has before its first segment. */
 Status labels_write(const char *path, const Edit *edit, const Song *song, int64_t lead_in_samples);
 
