@@ -31,12 +31,31 @@ Status cut_make(Cut *out, Policy *policy, const EnvSong *es, Env *env, const Job
     TRY(make_room(&cut, cut.n_units));
     memcpy(cut.units, units, sizeof *units * (size_t)cut.n_units);
     memcpy(cut.fades, fades, (size_t)cut.n_units);
-    env_score(es, job, cut.units, cut.fades, cut.n_units, cut.terms);
-    cut.reward = env_score_total(job, cut.terms);
+    cut_score(&cut, es, job);
     *out = cut;
     cut = (Cut){0};
 out:
     trajectory_drop(&steps);
+    cut_drop(&cut);
+    return st;
+}
+
+void cut_score(Cut *cut, const EnvSong *es, const Job *job) {
+    env_score(es, job, cut->units, cut->fades, cut->n_units, cut->terms);
+    cut->reward = env_score_total(job, cut->terms);
+}
+
+Status cut_of_units(Cut *out, const EnvSong *es, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n) {
+    Status st = BS_OK;
+    Cut cut = {.n_units = n};
+    TRY(edit_from_units(&cut.edit, env_song_song(es), units, fades, n));
+    TRY(make_room(&cut, n));
+    memcpy(cut.units, units, sizeof *units * (size_t)n);
+    memcpy(cut.fades, fades, (size_t)n);
+    cut_score(&cut, es, job);
+    *out = cut;
+    cut = (Cut){0};
+out:
     cut_drop(&cut);
     return st;
 }
@@ -47,8 +66,7 @@ Status cut_of_edit(Cut *out, const Edit *edit, const EnvSong *es, const Job *job
     TRY(edit_copy(&cut.edit, edit));
     TRY(make_room(&cut, ENV_MAX_STEPS * 4));
     TRY(edit_to_units(edit, env_song_song(es), cut.units, cut.fades, ENV_MAX_STEPS * 4, &cut.n_units, NULL));
-    env_score(es, job, cut.units, cut.fades, cut.n_units, cut.terms);
-    cut.reward = env_score_total(job, cut.terms);
+    cut_score(&cut, es, job);
     *out = cut;
     cut = (Cut){0};
 out:

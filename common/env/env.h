@@ -137,6 +137,12 @@ float env_score_total(const Job *job, const float terms[REWARD_TERMS]);
 /* For planners (retarget): the cost >= 0 of the seam a -> b (units; b need not follow a), as the reward
  * has it: transition, tempo and phrase terms under the job's weights. 0 for uncut neighbours. */
 float env_seam_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b, Fade fade);
+/* What a seam a -> b is made of, before weights and normalisers, all >= 0 and 0 for uncut neighbours: sound
+ * (chroma and level are parts of it), place in the bar, tempo, phrase; and cost, which is env_seam_cost. */
+typedef struct EnvSeam {
+    float sound, chroma, level, phase, tempo, phrase, cost;
+} EnvSeam;
+EnvSeam env_seam(const EnvSong *es, const Job *job, int32_t a, int32_t b, Fade fade);
 /* Where CROSSFADE may always go from `anchor` (the unit after the last kept one); returns how many. The
  * menu holds these, and up to six more that depend on the episode. */
 int env_song_targets(const EnvSong *es, int32_t anchor, int32_t targets[ENV_TARGETS]);

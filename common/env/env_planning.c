@@ -15,3 +15,14 @@ float env_form_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b) {
         cost = form_step_cost(es, a, b, plan.copies) * plan.per_phrase;
     return job->weights[REWARD_FORM] * cost;
 }
+
+EnvSeam env_seam(const EnvSong *es, const Job *job, int32_t a, int32_t b, Fade fade) {
+    const Seam s = seam_of(es, a, b);
+    return (EnvSeam){.sound = s.sound,
+                     .chroma = s.chroma,
+                     .level = s.level,
+                     .phase = s.phase,
+                     .tempo = s.tempo,
+                     .phrase = s.phrase,
+                     .cost = env_seam_cost(es, job, a, b, fade)};
+}

@@ -153,17 +153,16 @@ static void fill(Retarget *r) {
         first++;
     starts[0] = first; /* the first menu is that of the first beat */
     int n = 1 + env_song_targets(r->es, first, starts + 1);
+    if (r->job->start_unit >= 0) { /* asked for: nothing else may start */
+        starts[0] = r->job->start_unit;
+        n = 1;
+    }
     for (int k = 0; k < n; k++) {
         int32_t i = r->node_at[starts[k]];
         if (i >= 0)
             reach(r, i, r->nodes[i].samples, r->nodes[i].worth - env_form_cost(r->es, r->job, -1, starts[k]),
                   -1, -1);
     }
-    if (r->job->start_unit >= 0) /* asked for: nothing else may start */
-        for (int32_t i = 0; i < r->n_nodes; i++) {
-            bool inside = r->job->start_unit == r->nodes[i].first;
-            for (int32_t b = 0; b < r->n_buckets && !inside; b++) state_at(r, i, b)->samples = 0;
-        }
     for (int32_t bucket = 0; bucket < r->n_buckets; bucket++)
         for (int32_t i = 0; i < r->n_nodes; i++) {
             const State s = *state_at(r, i, bucket);
@@ -203,7 +202,8 @@ static void collect_ends(Retarget *r) {
             int32_t u = r->nodes[i].end;
             for (int32_t extra = 0; extra <= 4; extra++, u++) {
                 if (samples > r->job->hi_samples) break;
-                if (samples >= r->job->lo_samples)
+                const bool ends = r->job->end_unit < 0 || r->job->end_unit == u - 1; /* asked for: no other */
+                if (samples >= r->job->lo_samples && ends)
                     keep_end(r, (End){value - env_form_cost(r->es, r->job, u - 1, -1), i, bucket, extra});
                 if (u >= r->song->n_units ||
                     r->song->units[u].take != r->song->units[r->nodes[i].first].take || !allowed(r->job, u))

@@ -59,6 +59,7 @@ static Status notes_to_json(const EditNotes *notes, Json *object) {
     Status st = BS_OK;
     Json *list = NULL;
     if (notes->lead_in_samples) TRY(json_set_i64(object, "lead_in_samples", notes->lead_in_samples));
+    if (notes->tail_samples) TRY(json_set_i64(object, "tail_samples", notes->tail_samples));
     if (notes->n_sources) {
         list = json_new_array();
         for (int32_t i = 0; i < notes->n_sources; i++) TRY(json_append(list, source_to_json(notes, i)));

@@ -2,7 +2,7 @@
 /* An Edit as JSON, with what a person or a program may want to know of how it came about.
  *
  *     {"version": 1, "song": hex, "sample_rate": 44100, "segments": [[start, end, "short"], ...],
- *      "lead_in_samples": 220, "sources": [{"name": ..., "start": 0, "samples": ...}], "policy": "retarget",
+ *      "lead_in_samples": 220, "tail_samples": 44100, "sources": [{"name": ..., "start": 0, "samples": ...}], "policy": "retarget",
  *      "seed": 1, "job": {"lo_samples": .., "hi_samples": ..}, "terms": {"content": ..., ...}}
  *
  * Samples are of the recording's timeline. Members after "segments" are optional and ignored by readers
@@ -24,7 +24,7 @@ typedef struct EditNotes {
     uint64_t seed;
     const Job *job;
     const float *terms; /* REWARD_TERMS */
-    int64_t lead_in_samples;
+    int64_t lead_in_samples, tail_samples;
 } EditNotes;
 
 /* What every edit has (version, song, sample_rate, segments), into an object that holds more. */
