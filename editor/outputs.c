@@ -84,7 +84,11 @@ Status outputs_add(Outputs *o, const char *path, const void *bytes, size_t n_byt
     char temporary[PATH_BYTES];
     if (o->n_files == OUTPUTS_MAX_FILES) return fail(BS_TOO_BIG, "more than %d files to write", OUTPUTS_MAX_FILES);
     Status st = file_stage(path, bytes, n_bytes, temporary);
-    if (st != BS_OK) return fail(st, "%s; nothing was kept", error_text());
+    if (st != BS_OK) {
+        char why[900];
+        snprintf(why, sizeof why, "%s", error_text());
+        return fail(st, "%s; nothing was kept", why);
+    }
     StagedFile *f = &o->files[o->n_files++];
     *f = (StagedFile){strdup(path), strdup(temporary)};
     if (f->path && f->temporary) return BS_OK;
@@ -92,11 +96,11 @@ Status outputs_add(Outputs *o, const char *path, const void *bytes, size_t n_byt
     return fail(BS_NOMEM, "out of memory");
 }
 
-Status outputs_add_song(Outputs *o, const char *path, AudioWriter *writer) {
-    BS_ASSERT(o->n_songs < (int32_t)(sizeof o->songs / sizeof *o->songs));
-    o->song_paths[o->n_songs] = path;
-    o->songs[o->n_songs++] = writer;
-    return BS_OK;
+void outputs_add_song(Outputs *o, const char *path, AudioWriter *writer) {
+    BS_ASSERT(o->n_songs < OUTPUTS_MAX_SONGS);
+    const int32_t i = o->n_songs++;
+    o->songs[i].writer = writer;
+    o->songs[i].path = path;
 }
 
 /* The songs first: closing one is what may still fail. */
@@ -104,8 +108,8 @@ Status outputs_commit(Outputs *o) {
     Status st = BS_OK;
     int32_t n_songs = 0, n_files = 0;
     for (; n_songs < o->n_songs && st == BS_OK; n_songs++) {
-        AudioWriter *writer = o->songs[n_songs];
-        o->songs[n_songs] = NULL;
+        AudioWriter *writer = o->songs[n_songs].writer;
+        o->songs[n_songs].writer = NULL;
         st = audio_finish(writer);
         if (st != BS_OK) break;
     }
@@ -116,13 +120,13 @@ Status outputs_commit(Outputs *o) {
         if (st != BS_OK) break;
     }
     if (st == BS_OK) return BS_OK;
-    for (int32_t i = 0; i < n_songs; i++) unlink(o->song_paths[i]);
+    for (int32_t i = 0; i < n_songs; i++) unlink(o->songs[i].path);
     for (int32_t i = 0; i < n_files; i++) unlink(o->files[i].path);
     return st;
 }
 
 void outputs_drop(Outputs *o) {
-    for (int32_t i = 0; i < o->n_songs; i++) audio_abandon(o->songs[i]);
+    for (int32_t i = 0; i < o->n_songs; i++) audio_abandon(o->songs[i].writer);
     for (int32_t i = 0; i < o->n_files; i++) {
         if (o->files[i].temporary) unlink(o->files[i].temporary);
         free(o->files[i].path);

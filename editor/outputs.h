@@ -8,7 +8,7 @@
 #include "common/core/bytes.h"
 #include "editor/edit_settings.h"
 
-enum { OUTPUTS_MAX_EXPORTS = 16, OUTPUTS_MAX_FILES = 512 };
+enum { OUTPUTS_MAX_EXPORTS = 16, OUTPUTS_MAX_FILES = 512, OUTPUTS_MAX_SONGS = 16 };
 
 typedef enum ExportKind { EXPORT_RPP, EXPORT_OTIO, EXPORT_EDL, EXPORT_LABELS, EXPORT_KINDS } ExportKind;
 
@@ -32,13 +32,15 @@ typedef struct StagedFile {
 typedef struct Outputs {
     StagedFile files[OUTPUTS_MAX_FILES];
     int32_t n_files;
-    AudioWriter *songs[16];
-    const char *song_paths[16]; /* borrowed */
+    struct {
+        AudioWriter *writer;
+        const char *path; /* borrowed */
+    } songs[OUTPUTS_MAX_SONGS];
     int32_t n_songs;
 } Outputs;
 
 Status outputs_add(Outputs *o, const char *path, const void *bytes, size_t n_bytes);
-/* Takes the writer, which has everything written. */
-Status outputs_add_song(Outputs *o, const char *path, AudioWriter *writer);
+/* Takes the writer, which has everything written; what it borrows must live until the end. */
+void outputs_add_song(Outputs *o, const char *path, AudioWriter *writer);
 Status outputs_commit(Outputs *o);
 void outputs_drop(Outputs *o);

@@ -40,7 +40,7 @@ void show_cut(FILE *out, const char *path, const char *policy, const Song *song,
         const int32_t take = take_of(song, s);
         char name[24] = "between takes";
         if (take >= 0) snprintf(name, sizeof name, "take %d", take + 1);
-        fprintf(out, "  %8s  %s, %s", time_text((double)at / rate, a), name,
+        fprintf(out, "%4d  %8s  %s, %s", i + 1, time_text((double)at / rate, a), name,
                 time_text((double)s->start_sample / rate, b));
         fprintf(out, " to %s%s%s\n", time_text((double)s->end_sample / rate, b), s->fade ? ", " : "",
                 fade_texts[s->fade]);

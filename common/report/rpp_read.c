@@ -357,7 +357,8 @@ static Status to_segments(Edit *out, const char *name, const RppProject *p, cons
         if (i + 1 < n && list[i + 1].at - x->end > (int64_t)(gap_s * rate))
             return fail(BS_INVALID, "%s: nothing plays from %.3f s to %.3f s; a song has no gaps: close it", name,
                         (double)x->end / rate, (double)list[i + 1].at / rate);
-        if (end > x->end) end = x->end; /* a crack, not a gap */
+        /* A blend may be over before the beat where the next item starts on the grid; a crack is no gap. */
+        if (end > x->end && (i + 1 == n || list[i + 1].at > x->end)) end = x->end;
         if (end <= x->grid)
             return fail(BS_INVALID, "%s: two items play at %.3f s; trim one of them", name,
                         list[i + 1].item->position_s);

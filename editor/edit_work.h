@@ -1,0 +1,55 @@
+#pragma once
+/* What one `bandsaw edit` holds on to, and the steps that its files do. Inside the verb only. */
+#include "common/audio/mixdown.h"
+#include "common/host/progress.h"
+#include "common/report/clips.h"
+#include "common/report/edit_file.h"
+#include "editor/asked.h"
+#include "editor/decide.h"
+#include "editor/outputs.h"
+
+typedef struct EditedSong {
+    OutputNames names;
+    Cut cut;
+    MixPlan plan;
+    AudioMarkers markers; /* what the open song borrows */
+    MixLoudness loudness;
+} EditedSong;
+
+typedef struct EditWork {
+    EditSettings set;
+    const char *files[SONG_MAX_SOURCES]; /* the recording */
+    int32_t n_files;
+    char **found; /* named by the edit of --from; owned */
+    int32_t n_found;
+    int64_t starts[SONG_MAX_SOURCES], lengths[SONG_MAX_SOURCES];
+    SourceList sources; /* views of the three above */
+    AudioReader *reader;
+    Song *song;
+    EnvSong *es;
+    Env *env;
+    Policy *policy, *sampler;
+    const char *policy_name;
+    Edit given; /* of --from */
+    EditOrigin origin;
+    Asked asked;
+    EditedSong *songs; /* set.candidates */
+    int32_t n_songs;   /* made */
+    Outputs outputs;
+} EditWork;
+
+/* edit_check.c: opens the recording, and refuses what can be refused before any work. */
+Status edit_check(EditWork *w, const char *usage);
+int32_t edit_bits(const EditWork *w); /* depth of the song */
+
+/* edit_policy.c: who cuts; one that draws as well when several songs are wanted. */
+Status edit_choose_policy(EditWork *w);
+
+/* edit_write.c: the songs, and all that lies beside them, whole or not at all. */
+Status edit_write(EditWork *w);
+double edit_beat_length(void *song, int64_t sample);
+
+/* For featurize_files and mix_render: `progress` is a Progress of 100 steps. */
+void edit_on_share(void *progress, double share);
+/* Ends the line of a bar that an error cut short. */
+void edit_leave_bar(const Progress *bar);
