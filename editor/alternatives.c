@@ -8,7 +8,8 @@
 
 float alternatives_flaw(const Song *song, int64_t start_sample, int64_t end_sample) {
     double flaw = 0, length = 0;
-    for (int32_t u = song_unit_at(song, start_sample); u < song->n_units && song->units[u].start_sample < end_sample; u++) {
+    for (int32_t u = song_unit_at(song, start_sample);
+         u < song->n_units && song->units[u].start_sample < end_sample; u++) {
         flaw += (double)song->units[u].flaw * (double)song_unit_samples(song, u);
         length += (double)song_unit_samples(song, u);
     }

@@ -48,12 +48,13 @@ static Status check_times(const Song *song, const char *option, double from_s, d
         return fail(BS_INVALID, "%s %s-%s: a range ends after it begins", option, time_text(from_s, a),
                     time_text(to_s, b));
     if (from_s >= end_s)
-        return fail(BS_CONFLICT, "%s: %s lies after the end of the recording at %s", option, time_text(from_s, a),
-                    time_text(end_s, b));
+        return fail(BS_CONFLICT, "%s: %s lies after the end of the recording at %s", option,
+                    time_text(from_s, a), time_text(end_s, b));
     return BS_OK;
 }
 
-/* A must range is what lies between the beats nearest to its ends; a never range every unit that it touches. */
+/* A must range is what lies between the beats nearest to its ends; a never range every unit that it touches.
+ */
 static Status wish_range(void *context, double from_s, double to_s) {
     const Wishes *w = ((void **)context)[0];
     Wish *wish = ((void **)context)[1];
@@ -62,7 +63,8 @@ static Status wish_range(void *context, double from_s, double to_s) {
     int32_t first = edge_at(w->song, from_s), end = edge_at(w->song, to_s);
     if (wish->never) {
         first = song_unit_at(w->song, sample_at(w->song, from_s + least_s));
-        end = song_unit_at(w->song, sample_at(w->song, to_s > from_s + 2 * least_s ? to_s - least_s : to_s)) + 1;
+        end = song_unit_at(w->song, sample_at(w->song, to_s > from_s + 2 * least_s ? to_s - least_s : to_s)) +
+              1;
     }
     if (end <= first) end = first + 1;
     if (end > w->song->n_units) end = w->song->n_units, first = first < end ? first : end - 1;
@@ -92,8 +94,8 @@ static Status one_range(const char *option, char *text, double *from_s, double *
     return st == BS_OK ? BS_OK : fail_in(st, "%s", option);
 }
 
-Status asked_ranges(const char *option, const char *text, Status (*each)(void *context, double from_s, double to_s),
-                    void *context) {
+Status asked_ranges(const char *option, const char *text,
+                    Status (*each)(void *context, double from_s, double to_s), void *context) {
     Status st = BS_OK;
     char copy[OPTION_TEXT_BYTES], *rest = copy;
     snprintf(copy, sizeof copy, "%s", text);
@@ -141,7 +143,8 @@ static Status wish_labels(Wishes *w, const char *labels, const SourceList *sourc
     Marks marks = {0};
     for (int32_t k = 0; k < sources->n; k++) { /* cue points of the recording's own files */
         FileMap map;
-        if (strcasecmp(path_extension(sources->paths[k]), "wav") != 0 || file_map(sources->paths[k], &map) != BS_OK)
+        if (strcasecmp(path_extension(sources->paths[k]), "wav") != 0 ||
+            file_map(sources->paths[k], &map) != BS_OK)
             continue;
         st = marks_wav(&marks, map.bytes, map.n_bytes, (double)sources->start[k] / sources->sample_rate_hz);
         file_unmap(&map);
@@ -193,7 +196,8 @@ static Status ask_lock(Asked *a, Wishes *w, const char *path, const SourceList *
         TRY(fail(BS_CONFLICT, "--lock %s: is at %d Hz, the recording at %d Hz", path, edit.sample_rate_hz,
                  w->song->sample_rate_hz));
     if (edit.n_segments > JOB_MAX_RANGES)
-        TRY(fail(BS_TOO_BIG, "--lock %s: %d pieces; at most %d can be locked: leave out those that may change", path,
+        TRY(fail(BS_TOO_BIG,
+                 "--lock %s: %d pieces; at most %d can be locked: leave out those that may change", path,
                  edit.n_segments, JOB_MAX_RANGES));
     for (int32_t i = 0; i < edit.n_segments; i++) {
         const double rate = edit.sample_rate_hz;
@@ -205,8 +209,8 @@ static Status ask_lock(Asked *a, Wishes *w, const char *path, const SourceList *
         if (end <= first) continue;
         for (int32_t u = first; u < end; u++) {
             if (w->must.by[u] && !strcmp(w->must.by[u], "--lock"))
-                TRY(fail(BS_UNSUPPORTED, "--lock %s: plays %.1f s of the recording twice; lock one of them", path,
-                         (double)w->song->units[u].start_sample / rate));
+                TRY(fail(BS_UNSUPPORTED, "--lock %s: plays %.1f s of the recording twice; lock one of them",
+                         path, (double)w->song->units[u].start_sample / rate));
             w->must.by[u] = "--lock";
         }
         a->locked[a->n_locked++] = (JobRange){first, end - first};
@@ -225,8 +229,8 @@ static Status to_ranges(const Wish *wish, int32_t n_units, const char *what, Job
         int32_t first = u;
         while (u + 1 < n_units && wish->by[u + 1]) u++;
         if (*n == JOB_MAX_RANGES)
-            return fail(BS_CONFLICT, "more than %d separate parts to %s (%s); at most %d are possible", JOB_MAX_RANGES,
-                        what, wish->by[first], JOB_MAX_RANGES);
+            return fail(BS_CONFLICT, "more than %d separate parts to %s (%s); at most %d are possible",
+                        JOB_MAX_RANGES, what, wish->by[first], JOB_MAX_RANGES);
         ranges[(*n)++] = (JobRange){first, u + 1 - first};
     }
     return BS_OK;
@@ -236,7 +240,8 @@ static Status check_unit(const Wishes *w, const Job *job, const char *option, in
     char at[TIME_TEXT];
     const int16_t take = w->song->units[u].take;
     time_text((double)w->song->units[u].start_sample / w->song->sample_rate_hz, at);
-    if (w->never.by[u]) return fail(BS_CONFLICT, "%s and %s ask for opposites at %s", option, w->never.by[u], at);
+    if (w->never.by[u])
+        return fail(BS_CONFLICT, "%s and %s ask for opposites at %s", option, w->never.by[u], at);
     if (take >= 0 && w->song->takes[take].tune != job->tune)
         return fail(BS_CONFLICT, "%s: %s is in tune %d, and tune %d is edited; see --tune", option, at,
                     w->song->takes[take].tune + 1, job->tune + 1);
@@ -288,7 +293,8 @@ static void name_options(Asked *a, const EditSettings *set, const Wishes *w) {
     }
 }
 
-Status asked_make(Asked *out, const EditSettings *set, const Song *song, const SourceList *sources, const Job *job) {
+Status asked_make(Asked *out, const EditSettings *set, const Song *song, const SourceList *sources,
+                  const Job *job) {
     Status st = BS_OK;
     Asked a = {.job = *job};
     Wishes w = {.song = song, .tune = job->tune, .never.never = true};
@@ -302,7 +308,8 @@ Status asked_make(Asked *out, const EditSettings *set, const Song *song, const S
     TRY(ask_edge(song, "--start", set->start, false, &a.job.start_unit));
     TRY(ask_edge(song, "--end", set->end, true, &a.job.end_unit));
     if (set->prefer_take > song->n_takes)
-        TRY(fail(BS_INVALID, "--prefer-take %lld: the recording has %d", (long long)set->prefer_take, song->n_takes));
+        TRY(fail(BS_INVALID, "--prefer-take %lld: the recording has %d", (long long)set->prefer_take,
+                 song->n_takes));
     a.job.no_loop = set->no_loop;
     a.job.no_reorder = set->no_reorder;
     name_options(&a, set, &w);

@@ -45,7 +45,8 @@ void cut_score(Cut *cut, const EnvSong *es, const Job *job) {
     cut->reward = env_score_total(job, cut->terms);
 }
 
-Status cut_of_units(Cut *out, const EnvSong *es, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n) {
+Status cut_of_units(Cut *out, const EnvSong *es, const Job *job, const int32_t *units, const uint8_t *fades,
+                    int32_t n) {
     Status st = BS_OK;
     Cut cut = {.n_units = n};
     TRY(edit_from_units(&cut.edit, env_song_song(es), units, fades, n));

@@ -16,7 +16,8 @@ void cut_drop(Cut *cut);
 /* Runs the policy and replays what it did. `env` is of the same EnvSong; reset here. */
 Status cut_make(Cut *out, Policy *policy, const EnvSong *es, Env *env, const Job *job, uint64_t seed);
 /* The same for units and fades that are an edit already. */
-Status cut_of_units(Cut *out, const EnvSong *es, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n);
+Status cut_of_units(Cut *out, const EnvSong *es, const Job *job, const int32_t *units, const uint8_t *fades,
+                    int32_t n);
 /* Scores the units again, by another EnvSong of the same recording or under another Job. */
 void cut_score(Cut *cut, const EnvSong *es, const Job *job);
 /* The same for an edit that is there already: moved to units, then scored. */

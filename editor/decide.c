@@ -29,7 +29,8 @@ static void belief_drop(Belief *b) {
 
 static float clamp01(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 
-/* A preferred take has a third of its flaws, the others a little more; what `doubt` says (0..1 a unit) is added. */
+/* A preferred take has a third of its flaws, the others a little more; what `doubt` says (0..1 a unit) is
+ * added. */
 static Status belief_make(Belief *b, const Song *song, int32_t prefer, const float *doubt) {
     Status st = BS_OK;
     *b = (Belief){.song = *song};
@@ -61,7 +62,8 @@ static int32_t list_runs(const Asked *a, JobRange runs[MUSTS_MAX_RUNS]) {
         const JobRange *m = &a->job.must[k];
         int32_t locked = 0;
         for (int32_t i = 0; i < a->n_locked; i++)
-            if (a->locked[i].first_unit >= m->first_unit && a->locked[i].first_unit < m->first_unit + m->n_units)
+            if (a->locked[i].first_unit >= m->first_unit &&
+                a->locked[i].first_unit < m->first_unit + m->n_units)
                 locked += a->locked[i].n_units;
         if (locked < m->n_units) runs[n++] = *m;
     }
@@ -87,7 +89,8 @@ static bool is_valid(const Decide *d, const Sequence *s) {
     if (!job->no_reorder) return true;
     uint8_t *actions = malloc(ENV_MAX_STEPS);
     int32_t n;
-    bool ok = actions && env_parse(d->env, job, s->units, s->fades, s->n, actions, ENV_MAX_STEPS, &n) == BS_OK;
+    bool ok =
+        actions && env_parse(d->env, job, s->units, s->fades, s->n, actions, ENV_MAX_STEPS, &n) == BS_OK;
     free(actions);
     return ok;
 }
@@ -105,8 +108,8 @@ static void offer(Cut *best, bool *any, Cut *cut) {
 }
 
 /* The policy's edit under `job`; then, where runs must be whole and are not, that edit with them in it. */
-static Status try_job(const Decide *d, Policy *policy, const Belief *b, const Job *job, bool obeys, uint64_t seed,
-                      Cut *best, bool *any) {
+static Status try_job(const Decide *d, Policy *policy, const Belief *b, const Job *job, bool obeys,
+                      uint64_t seed, Cut *best, bool *any) {
     Status st = BS_OK;
     Cut cut = {0}, fitted = {0};
     Sequence s = {0};
@@ -154,7 +157,8 @@ static Status one_cut(const Decide *d, Policy *policy, const float *doubt, uint6
         Job free_job = *asked, short_job;
         int64_t needed = 0;
         for (int32_t i = 0; i < asked->n_must; i++)
-            for (int32_t u = asked->must[i].first_unit; u < asked->must[i].first_unit + asked->must[i].n_units; u++)
+            for (int32_t u = asked->must[i].first_unit;
+                 u < asked->must[i].first_unit + asked->must[i].n_units; u++)
                 needed += song_unit_samples(env_song_song(d->es), u);
         free_job.n_must = 0;
         TRY(try_job(d, policy, &b, &free_job, false, seed, &best, &any));
@@ -214,9 +218,11 @@ static Status another(const Decide *d, Cut *cuts, int32_t n, bool *found) {
         Rng rng = rng_at(seed, 1);
         float of_take[SONG_MAX_TAKES];
         for (int32_t t = 0; t < song->n_takes; t++) of_take[t] = 0.1f * (float)try * rng_f32(&rng);
-        for (int32_t u = 0; u < song->n_units; u++) doubt[u] = song->units[u].take >= 0 ? of_take[song->units[u].take] : 0;
+        for (int32_t u = 0; u < song->n_units; u++)
+            doubt[u] = song->units[u].take >= 0 ? of_take[song->units[u].take] : 0;
         for (int32_t k = 0; k < n; k++)
-            for (int32_t i = 0; i < cuts[k].n_units; i++) doubt[cuts[k].units[i]] += 0.08f * (float)(try + 1) / (float)n;
+            for (int32_t i = 0; i < cuts[k].n_units; i++)
+                doubt[cuts[k].units[i]] += 0.08f * (float)(try + 1) / (float)n;
         st = one_cut(d, d->sampler ? d->sampler : d->policy, d->sampler ? NULL : doubt, seed, &cut);
         if (st == BS_CONFLICT) {
             st = BS_OK;
@@ -244,7 +250,8 @@ Status decide(const Decide *d, Cut *cuts, int32_t n, int32_t *n_made) {
     Status st = BS_OK;
     *n_made = 0;
     st = env_reset(d->env, &d->asked->job); /* says what cannot be met */
-    if (st != BS_OK) return d->asked->options[0] ? fail_in(st, "%s cannot be met together", d->asked->options) : st;
+    if (st != BS_OK)
+        return d->asked->options[0] ? fail_in(st, "%s cannot be met together", d->asked->options) : st;
     TRY(one_cut(d, d->policy, NULL, d->seed, &cuts[0]));
     *n_made = 1;
     for (bool found = true; *n_made < n && found;) {

@@ -1,8 +1,8 @@
 /* bandsaw edit: a recording becomes a song.
  *
- * Listen (featurizer), decide (policy in the environment), write (mixdown); or take an edit that is there, repair it
- * where that is asked, and write it. What can be refused is refused before listening starts, and files appear under
- * their names when every byte of all of them is on the disk. */
+ * Listen (featurizer), decide (policy in the environment), write (mixdown); or take an edit that is there,
+ * repair it where that is asked, and write it. What can be refused is refused before listening starts, and
+ * files appear under their names when every byte of all of them is on the disk. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,8 @@ static Status listen(EditWork *w) {
     Progress bar;
     const FeaturizeOptions how = {.meter = (int)w->set.meter};
     if (!w->set.quiet) progress_start(&bar, "listening", 100);
-    Status st = featurize_files(w->files, NULL, w->n_files, &how, w->set.quiet ? NULL : edit_on_share, &bar, &w->song);
+    Status st = featurize_files(w->files, NULL, w->n_files, &how, w->set.quiet ? NULL : edit_on_share, &bar,
+                                &w->song);
     if (!w->set.quiet && st == BS_OK) {
         progress_at(&bar, 100, "");
         progress_end(&bar, "");
@@ -93,7 +94,8 @@ static void job_of_given(EditWork *w) {
     Job *job = &w->asked.job;
     const double length_s = (double)edit_samples(&w->given) / w->song->sample_rate_hz;
     job_init(job, w->song);
-    job->tune = w->origin.tune >= 0 && w->origin.tune < w->song->n_tunes ? w->origin.tune : asked_tune(w->song);
+    job->tune =
+        w->origin.tune >= 0 && w->origin.tune < w->song->n_tunes ? w->origin.tune : asked_tune(w->song);
     if (w->origin.hi_samples > 0) {
         job->lo_samples = w->origin.lo_samples;
         job->hi_samples = w->origin.hi_samples;

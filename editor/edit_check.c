@@ -1,5 +1,5 @@
-/* What can be refused before any work: options that contradict each other, files that are in the way, a song that
- * cannot be written (by beginning to). */
+/* What can be refused before any work: options that contradict each other, files that are in the way, a song
+ * that cannot be written (by beginning to). */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -38,7 +38,10 @@ static Status check_options(const EditWork *w) {
                 {"--baseline", strcmp(s->baseline, "none") != 0, false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!rows[i].set || rows[i].wants_from == from) continue;
-        if (from) return fail(BS_INVALID, "%s and --from: an edit that is there is only repaired; leave out one of them", rows[i].name);
+        if (from)
+            return fail(BS_INVALID,
+                        "%s and --from: an edit that is there is only repaired; leave out one of them",
+                        rows[i].name);
         return fail(BS_INVALID, "%s: which edit? name it with --from song.json", rows[i].name);
     }
     return BS_OK;
@@ -47,7 +50,8 @@ static Status check_options(const EditWork *w) {
 static Status check_free(const EditWork *w, const char *path) {
     for (int32_t i = 0; i < w->n_files; i++)
         if (same_file(path, w->files[i])) return fail(BS_INVALID, "%s: is the recording itself", path);
-    if (w->set.from[0] && same_file(path, w->set.from)) return fail(BS_INVALID, "%s: is the edit itself", path);
+    if (w->set.from[0] && same_file(path, w->set.from))
+        return fail(BS_INVALID, "%s: is the edit itself", path);
     if (file_exists(path) && !w->set.force)
         return fail(BS_EXISTS, "%s: exists already; --force writes over it", path);
     return BS_OK;
@@ -61,10 +65,8 @@ static Status check_outputs(EditWork *w) {
         TRY(outputs_names(names, &w->set, k, n));
         TRY(check_free(w, names->song));
         TRY(check_free(w, names->json));
-        if (names->plot[0]) TRY(check_free(w, names->plot));
         for (int32_t i = 0; i < names->n_exports; i++) TRY(check_free(w, names->exports[i].path));
     }
-    if (w->set.report[0]) TRY(check_free(w, w->set.report));
 out:
     return st;
 }
@@ -75,7 +77,9 @@ static Status find_recording(EditWork *w, const char *usage) {
         Status st = edit_file_sources(w->set.from, &w->found, &w->n_found);
         if (st != BS_OK) return st;
         for (int32_t i = 0; i < w->n_found; i++) w->files[w->n_files++] = w->found[i];
-        if (!w->n_files) return fail(BS_INVALID, "%s: does not say which recording it is cut out of; name it", w->set.from);
+        if (!w->n_files)
+            return fail(BS_INVALID, "%s: does not say which recording it is cut out of; name it",
+                        w->set.from);
     }
     return w->n_files ? BS_OK : fail(BS_INVALID, "no recording given; usage: %s", usage);
 }
@@ -110,7 +114,8 @@ Status edit_check(EditWork *w, const char *usage) {
     TRY(audio_open(&w->reader, w->files, w->n_files));
     view_sources(w);
     if (w->set.from[0]) TRY(edit_file_read(&w->given, w->set.from, &w->sources, &w->origin));
-    TRY(audio_create(&probe, w->songs[0].names.song, w->sources.sample_rate_hz, w->sources.n_channels, edit_bits(w)));
+    TRY(audio_create(&probe, w->songs[0].names.song, w->sources.sample_rate_hz, w->sources.n_channels,
+                     edit_bits(w)));
 out:
     audio_abandon(probe);
     return st;

@@ -1,4 +1,5 @@
-/* Which policy cuts: weights that are given, a baseline that is named, weights that were shipped, else retarget. */
+/* Which policy cuts: weights that are given, a baseline that is named, weights that were shipped, else
+ * retarget. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ Status edit_choose_policy(EditWork *w) {
     }
     if (weights) TRY(file_read(weights, MAX_POLICY_BYTES, &bytes, &n_bytes));
     st = policy_open(&w->policy, kind, bytes, n_bytes);
-    if (st == BS_OK && weights && w->set.candidates > 1) st = policy_open(&w->sampler, POLICY_NET, bytes, n_bytes);
+    if (st == BS_OK && weights && w->set.candidates > 1)
+        st = policy_open(&w->sampler, POLICY_NET, bytes, n_bytes);
     if (st != BS_OK && weights) fail_in(st, "%s", weights);
     w->policy_name = policy_names[kind];
 out:

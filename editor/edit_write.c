@@ -38,7 +38,8 @@ static Status put_json(ByteWriter *out, const EditWork *w, const EditedSong *s) 
     return edit_json_put(out, &s->cut.edit, &notes);
 }
 
-static Status put_export(ByteWriter *out, const EditWork *w, const EditedSong *s, ExportKind kind, const char *path) {
+static Status put_export(ByteWriter *out, const EditWork *w, const EditedSong *s, ExportKind kind,
+                         const char *path) {
     const Edit *edit = &s->cut.edit;
     const char *title = path_base(s->names.song);
     char folder[PATH_BYTES];

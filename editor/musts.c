@@ -16,7 +16,9 @@ typedef struct Fitting {
     Sequence trial;
 } Fitting;
 
-static bool in_range(const JobRange *r, int32_t u) { return u >= r->first_unit && u - r->first_unit < r->n_units; }
+static bool in_range(const JobRange *r, int32_t u) {
+    return u >= r->first_unit && u - r->first_unit < r->n_units;
+}
 
 static bool in_runs(const Fitting *f, int32_t u) {
     for (int32_t i = 0; i < f->n_runs; i++)
@@ -68,8 +70,8 @@ static int32_t whole_at(const Sequence *s, const JobRange *run) {
 
 static bool same_beat(const Song *song, int32_t a, int32_t b) {
     const SongUnit *x = &song->units[a], *y = &song->units[b];
-    return a == b || (x->slot >= 0 && x->slot == y->slot && x->phase == y->phase && x->take >= 0 && y->take >= 0 &&
-                      song->takes[x->take].tune == song->takes[y->take].tune);
+    return a == b || (x->slot >= 0 && x->slot == y->slot && x->phase == y->phase && x->take >= 0 &&
+                      y->take >= 0 && song->takes[x->take].tune == song->takes[y->take].tune);
 }
 
 /* What plays the same bars now: from the first beat of the run to its last. */
@@ -90,10 +92,12 @@ static bool stand_in(const Fitting *f, const JobRange *run, int32_t *p, int32_t 
 }
 
 static bool bar_ends(const Fitting *f, int32_t u) {
-    return u + 1 >= f->song->n_units || f->song->units[u].bar < 0 || f->song->units[u + 1].bar != f->song->units[u].bar;
+    return u + 1 >= f->song->n_units || f->song->units[u].bar < 0 ||
+           f->song->units[u + 1].bar != f->song->units[u].bar;
 }
 
-/* May something go between positions i - 1 and i? Not into a run, nor before a start or after an end asked for. */
+/* May something go between positions i - 1 and i? Not into a run, nor before a start or after an end asked
+ * for. */
 static bool may_insert(const Fitting *f, int32_t i) {
     const Sequence *s = f->s;
     if (i == 0) return f->job->start_unit < 0;
@@ -129,7 +133,8 @@ static int32_t removable(const Fitting *f, int32_t i) {
     int32_t j = i;
     for (; j < s->n; j++) {
         const int32_t u = s->units[j];
-        if (in_runs(f, u) || (j == 0 && u == f->job->start_unit) || (j == s->n - 1 && u == f->job->end_unit)) return i;
+        if (in_runs(f, u) || (j == 0 && u == f->job->start_unit) || (j == s->n - 1 && u == f->job->end_unit))
+            return i;
         if (bar_ends(f, u) || (j + 1 < s->n && s->units[j + 1] != u + 1)) return j + 1;
     }
     return j;
@@ -222,7 +227,8 @@ bool musts_hold(const Song *song, const Job *job, const Sequence *s) {
         ok = ok && !(job->no_loop && count[u]++);
     }
     for (int32_t k = 0; k < job->n_must && ok; k++)
-        for (int32_t u = job->must[k].first_unit; u < job->must[k].first_unit + job->must[k].n_units && ok; u++) {
+        for (int32_t u = job->must[k].first_unit; u < job->must[k].first_unit + job->must[k].n_units && ok;
+             u++) {
             ok = false;
             for (int32_t i = 0; i < s->n && !ok; i++) ok = s->units[i] == u;
         }

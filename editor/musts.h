@@ -1,8 +1,9 @@
 #pragma once
 /* Musts: an edit changed so that it holds runs of units whole, and still has the length that was asked for.
  *
- * Planners know nothing of what must be kept. Each run replaces what plays the same bars, else it goes where it costs
- * least; then bars leave or join, cheapest first, until the length fits. The dense reward decides everything. */
+ * Planners know nothing of what must be kept. Each run replaces what plays the same bars, else it goes where
+ * it costs least; then bars leave or join, cheapest first, until the length fits. The dense reward decides
+ * everything. */
 #include "common/env/env.h"
 
 enum { MUSTS_MAX_RUNS = 2 * JOB_MAX_RANGES };

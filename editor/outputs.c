@@ -58,7 +58,6 @@ Status outputs_names(OutputNames *out, const EditSettings *set, int32_t k, int32
     char list[OPTION_TEXT_BYTES], *rest = list;
     *out = (OutputNames){0};
     numbered(out->song, set->out, k, n);
-    numbered(out->plot, set->plot, k, n);
     if (set->json[0])
         numbered(out->json, set->json, k, n);
     else
@@ -82,7 +81,8 @@ out:
 
 Status outputs_add(Outputs *o, const char *path, const void *bytes, size_t n_bytes) {
     char temporary[PATH_BYTES];
-    if (o->n_files == OUTPUTS_MAX_FILES) return fail(BS_TOO_BIG, "more than %d files to write", OUTPUTS_MAX_FILES);
+    if (o->n_files == OUTPUTS_MAX_FILES)
+        return fail(BS_TOO_BIG, "more than %d files to write", OUTPUTS_MAX_FILES);
     Status st = file_stage(path, bytes, n_bytes, temporary);
     if (st != BS_OK) {
         char why[900];

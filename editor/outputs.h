@@ -1,9 +1,9 @@
 #pragma once
 /* Outputs: the files that one `bandsaw edit` writes, under their names all together or not at all.
  *
- * outputs_plan says every name before any work, so that what exists already is refused first. Then each file is
- * added as bytes, the song as an open writer; outputs_commit gives them their names. Until then there are temporary
- * files only, which outputs_drop removes. */
+ * outputs_plan says every name before any work, so that what exists already is refused first. Then each file
+ * is added as bytes, the song as an open writer; outputs_commit gives them their names. Until then there are
+ * temporary files only, which outputs_drop removes. */
 #include "common/audio/audio.h"
 #include "common/core/bytes.h"
 #include "editor/edit_settings.h"
@@ -14,7 +14,7 @@ typedef enum ExportKind { EXPORT_RPP, EXPORT_OTIO, EXPORT_EDL, EXPORT_LABELS, EX
 
 /* What belongs to one song. */
 typedef struct OutputNames {
-    char song[OPTION_TEXT_BYTES + 16], json[OPTION_TEXT_BYTES + 16], plot[OPTION_TEXT_BYTES + 16];
+    char song[OPTION_TEXT_BYTES + 16], json[OPTION_TEXT_BYTES + 16];
     struct {
         ExportKind kind;
         char path[OPTION_TEXT_BYTES + 16];

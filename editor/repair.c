@@ -23,7 +23,8 @@ typedef struct Repair {
 
 typedef Status (*Change)(Repair *r, int32_t number, const char *value);
 
-static Status each(Repair *r, const char *option, const char *text, int32_t most, const char *what, Change change) {
+static Status each(Repair *r, const char *option, const char *text, int32_t most, const char *what,
+                   Change change) {
     Status st = BS_OK;
     char copy[TEXT_BYTES], *rest = copy;
     snprintf(copy, sizeof copy, "%s", text);
@@ -33,9 +34,11 @@ static Status each(Repair *r, const char *option, const char *text, int32_t most
         char *end, *value = strchr(part, '=');
         if (value) *value++ = 0;
         const long number = strtol(part, &end, 10);
-        if (end == part || end[strspn(end, " ")]) TRY(fail(BS_INVALID, "%s %s: is no number of a %s", option, part, what));
+        if (end == part || end[strspn(end, " ")])
+            TRY(fail(BS_INVALID, "%s %s: is no number of a %s", option, part, what));
         if (number < 1 || number > most)
-            TRY(fail(BS_INVALID, "%s %ld: the song has %d %s%s", option, number, most, what, most == 1 ? "" : "s"));
+            TRY(fail(BS_INVALID, "%s %ld: the song has %d %s%s", option, number, most, what,
+                     most == 1 ? "" : "s"));
         st = change(r, (int32_t)number - 1, value);
         if (st != BS_OK) {
             fail_in(st, "%s %ld", option, number);
@@ -51,7 +54,8 @@ out:
 /* `at` moved by beats of the recording there; part of a beat is the same part of its length. */
 static int64_t moved(const Song *song, int64_t at, double beats) {
     int32_t u = song_unit_at(song, at < song->n_samples ? at : song->n_samples - 1);
-    double place = u + (double)(at - song->units[u].start_sample) / (double)song_unit_samples(song, u) + beats;
+    double place =
+        u + (double)(at - song->units[u].start_sample) / (double)song_unit_samples(song, u) + beats;
     if (place < 0) return 0;
     if (place >= song->n_units) return song->n_samples;
     const double nearest = round(place); /* a beat's edge moves to a beat's edge */
@@ -67,7 +71,8 @@ static Status nudge(Repair *r, int32_t seam, const char *value) {
     if (!value || end == value || *end || !isfinite(beats) || beats == 0 || fabs(beats) > MAX_NUDGE_BEATS)
         return fail(BS_INVALID, "by how many beats? like 2=+1 or 2=-0.5, at most %d", MAX_NUDGE_BEATS);
     EditSegment *a = &r->list[seam], *b = &r->list[seam + 1];
-    const int64_t leave = moved(r->song, a->end_sample, beats), enter = moved(r->song, b->start_sample, beats);
+    const int64_t leave = moved(r->song, a->end_sample, beats),
+                  enter = moved(r->song, b->start_sample, beats);
     if (leave <= a->start_sample || leave > r->song->n_samples)
         return fail(BS_CONFLICT, "segment %d has not so many beats", seam + 1);
     if (enter >= b->end_sample || enter < 0 || (enter == 0 && leave == a->end_sample))
@@ -119,8 +124,10 @@ static Status swap(Repair *r, int32_t segment, const char *value) {
             snprintf(others + n, sizeof others - n, "%s%d", n ? ", " : "", t + 1);
     }
     if (!others[0]) return fail(BS_CONFLICT, "no other take plays these bars from start to end");
-    return fail(BS_CONFLICT, "take %d does not play these bars from start to end, or is what plays there now; takes that do: %s",
-                take + 1, others);
+    return fail(
+        BS_CONFLICT,
+        "take %d does not play these bars from start to end, or is what plays there now; takes that do: %s",
+        take + 1, others);
 }
 
 /* ---- drop ---- */

@@ -1,7 +1,7 @@
 #pragma once
-/* Repair: one change to an edit, and nothing else. Segments and seams are numbered from 1, as the summary and the
- * report print them; seam S joins segment S to segment S + 1. Several changes of one call all use the numbers of the
- * edit that is given. */
+/* Repair: one change to an edit, and nothing else. Segments and seams are numbered from 1, as the summary and
+ * the report print them; seam S joins segment S to segment S + 1. Several changes of one call all use the
+ * numbers of the edit that is given. */
 #include "common/song/edit.h"
 #include "common/song/song.h"
 

@@ -176,7 +176,8 @@ Status dir_sync(const char *path) {
 
 Status file_stage(const char *path, const void *bytes, size_t n_bytes, char temporary[PATH_BYTES]) {
     static atomic_uint serial;
-    int n = snprintf(temporary, PATH_BYTES, "%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
+    int n =
+        snprintf(temporary, PATH_BYTES, "%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
     if (n >= PATH_BYTES) return fail(BS_TOO_BIG, "%.80s...: path is too long", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return fail_errno(path, "create");

@@ -10,11 +10,11 @@ enum { PATH_BYTES = 4096 };
 
 /* "a/b" joined into out; "a" when b is "". BS_TOO_BIG when it does not fit. */
 Status path_join(char out[PATH_BYTES], const char *a, const char *b);
-const char *path_base(const char *path);      /* view after the last '/' */
-const char *path_extension(const char *path); /* view after the last '.', "" without */
+const char *path_base(const char *path);                  /* view after the last '/' */
+const char *path_extension(const char *path);             /* view after the last '.', "" without */
 void path_folder(char out[PATH_BYTES], const char *path); /* the folder that holds it, "." without one */
-/* `path` as seen from `folder`, both as they are on the disk: "../raw/a.wav". Where they share nothing but the
- * root, or one is not there: the full path. Returns out. */
+/* `path` as seen from `folder`, both as they are on the disk: "../raw/a.wav". Where they share nothing but
+ * the root, or one is not there: the full path. Returns out. */
 const char *path_relative(char out[PATH_BYTES], const char *folder, const char *path);
 
 bool file_exists(const char *path);
@@ -23,10 +23,11 @@ Status file_size(const char *path, int64_t *n_bytes);
 Status file_read(const char *path, size_t max_bytes, void **bytes, size_t *n_bytes);
 /* Temporary name beside it, write, fsync, rename, fsync of the folder: whole or untouched. */
 Status file_replace(const char *path, const void *bytes, size_t n_bytes);
-/* file_replace in two halves, for several files that appear together: file_stage writes and syncs a temporary file
- * beside `path`, and says its name; then rename it, or unlink it. */
+/* file_replace in two halves, for several files that appear together: file_stage writes and syncs a temporary
+ * file beside `path`, and says its name; then rename it, or unlink it. */
 Status file_stage(const char *path, const void *bytes, size_t n_bytes, char temporary[PATH_BYTES]);
-Status file_unstage(const char *temporary, const char *path); /* the rename; the temporary file is gone in any case */
+Status file_unstage(const char *temporary,
+                    const char *path); /* the rename; the temporary file is gone in any case */
 /* Appends in one write, then fsync when durable. */
 Status file_append(const char *path, const void *bytes, size_t n_bytes, bool durable);
 Status dir_make(const char *path, mode_t mode); /* with parents; fine when it is there */

@@ -20,7 +20,8 @@ typedef struct Piece {
 } Piece;
 
 static Piece piece_of(const Edit *edit, const MixPlan *plan, int32_t i, ClipStyle style) {
-    Piece p = {.end = plan->n_samples, .fade_in = plan->lead_fade_samples, .fade_out = plan->tail_fade_samples};
+    Piece p = {
+        .end = plan->n_samples, .fade_in = plan->lead_fade_samples, .fade_out = plan->tail_fade_samples};
     const bool abut = style == CLIPS_ABUT;
     if (abut) p.fade_in = p.fade_out = 0;
     if (i > 0) {
@@ -38,7 +39,8 @@ static Piece piece_of(const Edit *edit, const MixPlan *plan, int32_t i, ClipStyl
 }
 
 /* The piece without what the recording does not have, cut where its files meet. */
-static void put_piece(Clips *clips, int32_t i, Piece p, int64_t out, int64_t start, const SourceList *sources) {
+static void put_piece(Clips *clips, int32_t i, Piece p, int64_t out, int64_t start,
+                      const SourceList *sources) {
     const int64_t shift = start - out;
     if (p.begin + shift < 0) p.begin = -shift;
     if (p.end + shift > sources->n_samples) p.end = sources->n_samples - shift;
@@ -61,7 +63,8 @@ static void put_piece(Clips *clips, int32_t i, Piece p, int64_t out, int64_t sta
     }
 }
 
-Status clips_cut(Clips *out, const Edit *edit, const MixPlan *plan, const SourceList *sources, ClipStyle style) {
+Status clips_cut(Clips *out, const Edit *edit, const MixPlan *plan, const SourceList *sources,
+                 ClipStyle style) {
     *out = (Clips){0};
     /* a segment is cut at most once for every file */
     out->list = calloc((size_t)edit->n_segments * (size_t)sources->n + 1, sizeof *out->list);

@@ -1,6 +1,6 @@
 #pragma once
-/* Clips: an Edit and its mixdown as pieces of files on the song's timeline, the way every editor on the market
- * sees it. What writes projects for other programs starts here.
+/* Clips: an Edit and its mixdown as pieces of files on the song's timeline, the way every editor on the
+ * market sees it. What writes projects for other programs starts here.
  *
  * A piece never crosses the border of two files of the recording. Plain data; clips_drop frees it. */
 #include "common/audio/mixdown.h"
@@ -18,9 +18,10 @@ typedef struct Clip {
     int32_t segment, source;
     int64_t song_start, n_samples; /* in the song */
     int64_t source_start;          /* in its file */
-    int64_t grid;              /* from song_start to where the segment starts on the written grid, 0 in later pieces */
-    int64_t fade_in, fade_out; /* overlapping: ramps inside the clip; abutting: ramp before its start, after its end */
-    float correlation;         /* of the ramp at its start */
+    int64_t grid; /* from song_start to where the segment starts on the written grid, 0 in later pieces */
+    int64_t fade_in,
+        fade_out; /* overlapping: ramps inside the clip; abutting: ramp before its start, after its end */
+    float correlation; /* of the ramp at its start */
 } Clip;
 
 typedef struct Clips {
@@ -28,10 +29,11 @@ typedef struct Clips {
     Clip *list;
 } Clips;
 
-/* CLIPS_OVERLAP: neighbours overlap for as long as they are blended (REAPER). CLIPS_ABUT: they meet in the middle
- * of each ramp (OpenTimelineIO, EDL). */
+/* CLIPS_OVERLAP: neighbours overlap for as long as they are blended (REAPER). CLIPS_ABUT: they meet in the
+ * middle of each ramp (OpenTimelineIO, EDL). */
 typedef enum ClipStyle { CLIPS_OVERLAP, CLIPS_ABUT } ClipStyle;
-Status clips_cut(Clips *out, const Edit *edit, const MixPlan *plan, const SourceList *sources, ClipStyle style);
+Status clips_cut(Clips *out, const Edit *edit, const MixPlan *plan, const SourceList *sources,
+                 ClipStyle style);
 void clips_drop(Clips *clips);
 /* The file that holds sample `at` of the timeline. */
 int32_t source_at(const SourceList *sources, int64_t at);

@@ -25,7 +25,8 @@ static Status found_from(const char *edit, const char *file, char **out) {
     TRY(path_join(beside, *file == '/' ? "" : folder, file));
     TRY(path_join(alone, folder, path_base(file)));
     const char *best = file;
-    if (is_project(edit) || !file_exists(file)) best = file_exists(beside) ? beside : file_exists(alone) ? alone : file;
+    if (is_project(edit) || !file_exists(file))
+        best = file_exists(beside) ? beside : file_exists(alone) ? alone : file;
     *out = strdup(best);
     if (!*out) st = fail(BS_NOMEM, "out of memory");
 out:
@@ -38,7 +39,8 @@ static Status project_sources(const char *path, char **paths, int32_t *n) {
     TRY(rpp_read(&project, path));
     for (int32_t i = 0; i < project.n_files && *n < SONG_MAX_SOURCES; i++, (*n)++)
         TRY(found_from(path, project.files[i], &paths[*n]));
-    for (int32_t i = 0; i < project.n_items && !project.n_files && *n == 0; i++) /* of one file it need not say */
+    for (int32_t i = 0; i < project.n_items && !project.n_files && *n == 0;
+         i++) /* of one file it need not say */
         if (project.items[i].file && !project.items[i].muted) {
             TRY(found_from(path, project.items[i].file, &paths[0]));
             *n = 1;
@@ -87,7 +89,8 @@ static void read_origin(const char *path, EditOrigin *origin) {
     if (json_read(&object, path, 0) != BS_OK) return;
     if (json_has(object, "lead_in_samples")) json_get_i64(object, "lead_in_samples", 0, INT64_MAX / 4, &lead);
     if (json_has(object, "tail_samples")) json_get_i64(object, "tail_samples", 0, INT64_MAX / 4, &tail);
-    if (json_has(object, "lead_in_samples") || json_has(object, "tail_samples")) origin->more_samples = lead + tail;
+    if (json_has(object, "lead_in_samples") || json_has(object, "tail_samples"))
+        origin->more_samples = lead + tail;
     if (json_has(object, "policy") && json_get_text(object, "policy", &text) == BS_OK)
         snprintf(origin->policy, sizeof origin->policy, "%s", text);
     if (json_has(object, "job") && json_get_object(object, "job", &job) == BS_OK &&
@@ -118,7 +121,8 @@ Status edit_file_read(Edit *out, const char *path, const SourceList *sources, Ed
                  sources->sample_rate_hz));
     for (int32_t i = 0; i < out->n_segments; i++)
         if (out->segments[i].end_sample > sources->n_samples)
-            TRY(fail(BS_INVALID, "%s: segment %d ends at %.3f s, the recording at %.3f s; is it of another recording?",
+            TRY(fail(BS_INVALID,
+                     "%s: segment %d ends at %.3f s, the recording at %.3f s; is it of another recording?",
                      path, i + 1, (double)out->segments[i].end_sample / sources->sample_rate_hz,
                      (double)sources->n_samples / sources->sample_rate_hz));
     if (origin) *origin = from;

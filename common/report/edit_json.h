@@ -2,8 +2,9 @@
 /* An Edit as JSON, with what a person or a program may want to know of how it came about.
  *
  *     {"version": 1, "song": hex, "sample_rate": 44100, "segments": [[start, end, "short"], ...],
- *      "lead_in_samples": 220, "tail_samples": 44100, "sources": [{"name": ..., "start": 0, "samples": ...}], "policy": "retarget",
- *      "seed": 1, "job": {"lo_samples": .., "hi_samples": ..}, "terms": {"content": ..., ...}}
+ *      "lead_in_samples": 220, "tail_samples": 44100, "sources": [{"name": ..., "start": 0, "samples": ...}],
+ * "policy": "retarget", "seed": 1, "job": {"lo_samples": .., "hi_samples": ..}, "terms": {"content": ...,
+ * ...}}
  *
  * Samples are of the recording's timeline. Members after "segments" are optional and ignored by readers
  * that do not know them. The fades: "short", "half", "1", "2", "4" beats; a segment without one is "short".

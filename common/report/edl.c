@@ -14,15 +14,18 @@ typedef struct List {
     double rate;
 } List;
 
-static int64_t frames_of(const List *l, int64_t samples) { return llround((double)samples * EDL_FPS / l->rate); }
+static int64_t frames_of(const List *l, int64_t samples) {
+    return llround((double)samples * EDL_FPS / l->rate);
+}
 
 static void put_time(ByteWriter *w, int64_t frames) {
     bytes_printf(w, " %02lld:%02lld:%02lld:%02lld", (long long)frames / (3600 * EDL_FPS),
-                 (long long)frames / (60 * EDL_FPS) % 60, (long long)frames / EDL_FPS % 60, (long long)frames % EDL_FPS);
+                 (long long)frames / (60 * EDL_FPS) % 60, (long long)frames / EDL_FPS % 60,
+                 (long long)frames % EDL_FPS);
 }
 
-static void put_event(const List *l, int32_t number, int32_t source, const char *transition, int64_t from, int64_t at,
-                      int64_t n) {
+static void put_event(const List *l, int32_t number, int32_t source, const char *transition, int64_t from,
+                      int64_t at, int64_t n) {
     bytes_printf(l->w, "%03d  RAW%05d AA    %-8s", number, source + 1, transition);
     put_time(l->w, from);
     put_time(l->w, from + n);
@@ -47,7 +50,8 @@ static int64_t source_frame(const List *l, const Clip *c, int64_t at) {
     return from > 0 ? from : 0;
 }
 
-static void put_clip(const List *l, int32_t number, const Clip *c, const Clip *before, int64_t at, int64_t n, int64_t blend) {
+static void put_clip(const List *l, int32_t number, const Clip *c, const Clip *before, int64_t at, int64_t n,
+                     int64_t blend) {
     char transition[32] = "C";
     if (blend > 0) { /* out of the clip before, which is named again */
         snprintf(transition, sizeof transition, "D    %03lld", (long long)blend);
@@ -61,7 +65,8 @@ static void put_clip(const List *l, int32_t number, const Clip *c, const Clip *b
         put_line(l->w, "* FROM CLIP NAME: ", path_base(l->sources->paths[c->source]));
 }
 
-Status edl_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources, const char *title) {
+Status edl_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources,
+               const char *title) {
     const List l = {w, sources, sources->sample_rate_hz};
     Clips clips;
     Status st = clips_cut(&clips, edit, plan, sources, CLIPS_ABUT);
@@ -69,7 +74,8 @@ Status edl_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sourc
     if (frames_of(&l, sources->n_samples) >= DAY_FRAMES || frames_of(&l, plan->n_samples) >= DAY_FRAMES)
         TRY(fail(BS_UNSUPPORTED, "a decision list of CMX 3600 cannot name more than 24 hours"));
     if (clips.n > MAX_EVENTS)
-        TRY(fail(BS_UNSUPPORTED, "a decision list of CMX 3600 has at most %d events, the song has %d", MAX_EVENTS, clips.n));
+        TRY(fail(BS_UNSUPPORTED, "a decision list of CMX 3600 has at most %d events, the song has %d",
+                 MAX_EVENTS, clips.n));
     put_line(w, "TITLE: ", title);
     bytes_printf(w, "FCM: NON-DROP FRAME\n\n");
     /* events start where the blend into them does */
@@ -87,10 +93,11 @@ Status edl_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sourc
         if (blend > end - at) blend = end - at;
         if (blend > MAX_BLEND) blend = MAX_BLEND;
         put_clip(&l, i + 1, c, before, at, end - at, blend);
-        bytes_printf(w, "* BANDSAW SAMPLES %d %lld %lld\n", sources->sample_rate_hz, (long long)c->source_start,
-                     (long long)(c->source_start + c->n_samples));
+        bytes_printf(w, "* BANDSAW SAMPLES %d %lld %lld\n", sources->sample_rate_hz,
+                     (long long)c->source_start, (long long)(c->source_start + c->n_samples));
     }
-    if (w->bad) st = fail(BS_TOO_BIG, "the decision list is larger than %zu bytes, or memory is out", w->max_bytes);
+    if (w->bad)
+        st = fail(BS_TOO_BIG, "the decision list is larger than %zu bytes, or memory is out", w->max_bytes);
 out:
     clips_drop(&clips);
     return st;

@@ -31,7 +31,8 @@ Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lea
             if (t >= 0) snprintf(take, sizeof take, "take %d, ", t + 1);
         }
         bytes_printf(w, "%.6f\t%.6f\t%s%s - %s\n", (double)at / rate, (double)(at + n) / rate, take,
-                     time_text((double)s->start_sample / rate, from), time_text((double)s->end_sample / rate, to));
+                     time_text((double)s->start_sample / rate, from),
+                     time_text((double)s->end_sample / rate, to));
         at += n;
     }
     return w->bad ? fail(BS_NOMEM, "labels: out of memory") : BS_OK;

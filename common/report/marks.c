@@ -55,7 +55,8 @@ Status marks_labels(Marks *marks, const char *name, const void *bytes, size_t n_
     const char *text = bytes;
     int line = 0;
     for (size_t at = 0; at < n_bytes;) {
-        const char *eol = memchr(text + at, '\n', n_bytes - at), *p = text + at, *end = eol ? eol : text + n_bytes;
+        const char *eol = memchr(text + at, '\n', n_bytes - at), *p = text + at,
+                   *end = eol ? eol : text + n_bytes;
         at = (size_t)(end - text) + 1;
         line++;
         if (line == 1 && end - p >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3;
@@ -65,7 +66,8 @@ Status marks_labels(Marks *marks, const char *name, const void *bytes, size_t n_
         if (word == end || *word == '\\') continue;
         double start_s, end_s;
         if (!read_time(&p, end, &start_s) || !read_time(&p, end, &end_s) || start_s < 0 || end_s < start_s)
-            return fail(BS_CORRUPT, "%s:%d: no label: expected start<TAB>end<TAB>text, in seconds", name, line);
+            return fail(BS_CORRUPT, "%s:%d: no label: expected start<TAB>end<TAB>text, in seconds", name,
+                        line);
         Status st = add(marks, start_s, end_s, kind_of(p, (size_t)(end - p)));
         if (st != BS_OK) return fail_in(st, "%s:%d", name, line);
     }
@@ -103,7 +105,9 @@ static void read_notes(ByteReader r, Cue *cues, uint32_t n_cues) {
         const uint32_t cue = read_u32(&r);
         for (uint32_t i = 0; i < n_cues; i++) {
             if (cues[i].id != cue) continue;
-            if (!memcmp(id, "labl", 4)) cues[i].kind = kind_of((const char *)r.bytes + r.at, strnlen((const char *)r.bytes + r.at, size - 4));
+            if (!memcmp(id, "labl", 4))
+                cues[i].kind =
+                    kind_of((const char *)r.bytes + r.at, strnlen((const char *)r.bytes + r.at, size - 4));
             if (!memcmp(id, "ltxt", 4) && size >= 8) {
                 ByteReader length = reader_of(r.bytes + r.at, 4);
                 cues[i].length = read_u32(&length);
@@ -195,7 +199,8 @@ Status marks_read(Marks *marks, const char *path, const SourceList *sources) {
 
 static int by_time(const void *a, const void *b) {
     const Mark *x = a, *y = b;
-    return x->start_s != y->start_s ? (x->start_s < y->start_s ? -1 : 1) : (x->end_s > y->end_s) - (x->end_s < y->end_s);
+    return x->start_s != y->start_s ? (x->start_s < y->start_s ? -1 : 1)
+                                    : (x->end_s > y->end_s) - (x->end_s < y->end_s);
 }
 
 void marks_settle(Marks *marks) {

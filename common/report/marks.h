@@ -1,10 +1,10 @@
 #pragma once
-/* Marks: what a musician wrote on a recording: KEEP and DROP, as labels of Audacity, cue points of a WAV file or
- * markers and regions of a REAPER project.
+/* Marks: what a musician wrote on a recording: KEEP and DROP, as labels of Audacity, cue points of a WAV file
+ * or markers and regions of a REAPER project.
  *
  * A mark is one of KEEP or DROP when its text begins with that word, in whatever case ("keep this solo"). One
- * without a length reaches to the next mark of any text; its end is NAN when there is none. Times are seconds of
- * the recording. Plain data; marks_drop frees it. */
+ * without a length reaches to the next mark of any text; its end is NAN when there is none. Times are seconds
+ * of the recording. Plain data; marks_drop frees it. */
 #include "common/report/rpp.h"
 
 enum { MARKS_MAX = 65536 };

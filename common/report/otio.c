@@ -45,7 +45,8 @@ static void file_url(const char *path, char *out, size_t out_bytes) {
     char *full = realpath(path, NULL);
     size_t n = (size_t)snprintf(out, out_bytes, "%s", full ? "file://" : "");
     for (const unsigned char *p = (const unsigned char *)(full ? full : path); *p && n + 4 < out_bytes; p++) {
-        const bool plain = (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || strchr("/-_.~", *p);
+        const bool plain = (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                           strchr("/-_.~", *p);
         n += (size_t)snprintf(out + n, out_bytes - n, plain ? "%c" : "%%%02X", *p);
     }
     free(full);
@@ -164,7 +165,8 @@ out:
     return NULL;
 }
 
-Status otio_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources, const char *title) {
+Status otio_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources,
+                const char *title) {
     Status st = BS_OK;
     Clips clips = {0};
     char *text = NULL;
@@ -177,7 +179,8 @@ Status otio_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sour
     TRY(json_set(timeline, "tracks", stack_of(&clips, sources)));
     TRY(json_dump(timeline, JSON_INDENTED, &text, &n_bytes));
     bytes_put(w, text, n_bytes);
-    if (w->bad) st = fail(BS_TOO_BIG, "the timeline is larger than %zu bytes, or memory is out", w->max_bytes);
+    if (w->bad)
+        st = fail(BS_TOO_BIG, "the timeline is larger than %zu bytes, or memory is out", w->max_bytes);
 out:
     free(text);
     json_free(timeline);

@@ -9,11 +9,28 @@
 #include "common/host/file.h"
 #include "common/report/rpp.h"
 
-enum { MAX_WORDS = 16, MAX_LINE = 8192, MAX_DEPTH = 64, MAX_MARKERS = 16384, MAX_TEMPO = 65536, MAX_FILES = 64 };
-static const double gap_s = 0.02;   /* less between two items is no gap */
-static const double most_s = 1e6;   /* of a time: eleven days */
+enum {
+    MAX_WORDS = 16,
+    MAX_LINE = 8192,
+    MAX_DEPTH = 64,
+    MAX_MARKERS = 16384,
+    MAX_TEMPO = 65536,
+    MAX_FILES = 64
+};
+static const double gap_s = 0.02; /* less between two items is no gap */
+static const double late_s = 0.1; /* how far after its first beat an item may begin */
+static const double most_s = 1e6; /* of a time: eleven days */
 
-typedef enum Block { BLOCK_OTHER, BLOCK_PROJECT, BLOCK_TRACK, BLOCK_ITEM, BLOCK_SOURCE, BLOCK_TEMPO, BLOCK_NOTES } Block;
+typedef enum Block {
+    BLOCK_OTHER,
+    BLOCK_PROJECT,
+    BLOCK_TRACK,
+    BLOCK_ITEM,
+    BLOCK_ITEM_NOTES,
+    BLOCK_SOURCE,
+    BLOCK_TEMPO,
+    BLOCK_NOTES
+} Block;
 
 typedef struct Reading {
     RppProject *out;
@@ -21,8 +38,8 @@ typedef struct Reading {
     int32_t n_items_room, n_markers_room, n_tempo_room;
     Block block[MAX_DEPTH];
     RppItem item;
-    bool chosen;    /* the take that is read now is the one that sounds */
-    bool selected;  /* a take of this item was marked as selected */
+    bool chosen;   /* the take that is read now is the one that sounds */
+    bool selected; /* a take of this item was marked as selected */
     char text[MAX_LINE];
     const char *word[MAX_WORDS];
     int32_t n_words;
@@ -146,7 +163,8 @@ static Status marker_line(Reading *r) {
             m->end_s = at > m->at_s ? at : m->at_s;
             return BS_OK;
         }
-    TRY(grow((void **)&p->markers, p->n_markers, &r->n_markers_room, sizeof *p->markers, MAX_MARKERS, "markers"));
+    TRY(grow((void **)&p->markers, p->n_markers, &r->n_markers_room, sizeof *p->markers, MAX_MARKERS,
+             "markers"));
     TRY(copy_word(r, 3, &name));
     p->markers[p->n_markers++] = (RppMarker){at, at, (int32_t)id, region, name};
 out:
@@ -166,11 +184,15 @@ out:
     return st;
 }
 
+/* |beat 20.503401360544 */
+static Status item_notes_line(Reading *r) { return is(r, "|beat") ? number(r, 1, &r->item.beat_s) : BS_OK; }
+
 /* |recording "a.wav" */
 static Status notes_line(Reading *r) {
     RppProject *p = r->out;
     if (!is(r, "|recording") || r->n_words < 2) return BS_OK;
-    if (p->n_files == MAX_FILES) return fail(BS_TOO_BIG, "line %d: more than %d recordings", r->line, MAX_FILES);
+    if (p->n_files == MAX_FILES)
+        return fail(BS_TOO_BIG, "line %d: more than %d recordings", r->line, MAX_FILES);
     if (!p->files) p->files = calloc(MAX_FILES, sizeof *p->files);
     if (!p->files) return fail(BS_NOMEM, "out of memory");
     Status st = copy_word(r, 1, &p->files[p->n_files]);
@@ -185,19 +207,23 @@ static Block block_named(const Reading *r, const char *name) {
     if (in == BLOCK_PROJECT && !strcmp(name, "TEMPOENVEX")) return BLOCK_TEMPO;
     if (in == BLOCK_PROJECT && !strcmp(name, "NOTES")) return BLOCK_NOTES;
     if (in == BLOCK_TRACK && !strcmp(name, "ITEM")) return BLOCK_ITEM;
+    if (in == BLOCK_ITEM && !strcmp(name, "NOTES")) return BLOCK_ITEM_NOTES;
     if ((in == BLOCK_ITEM || in == BLOCK_SOURCE) && !strcmp(name, "SOURCE")) return BLOCK_SOURCE;
     return BLOCK_OTHER;
 }
 
 static Status open_block(Reading *r) {
-    if (r->depth == MAX_DEPTH) return fail(BS_CORRUPT, "line %d: blocks more than %d deep", r->line, MAX_DEPTH);
-    if (!r->depth && r->out->n_items + r->n_tracks > 0) return fail(BS_CORRUPT, "line %d: a second project", r->line);
+    if (r->depth == MAX_DEPTH)
+        return fail(BS_CORRUPT, "line %d: blocks more than %d deep", r->line, MAX_DEPTH);
+    if (!r->depth && r->out->n_items + r->n_tracks > 0)
+        return fail(BS_CORRUPT, "line %d: a second project", r->line);
     const Block block = block_named(r, r->word[0] + 1);
-    if (!r->depth && block != BLOCK_PROJECT) return fail(BS_CORRUPT, "line %d: no <REAPER_PROJECT here", r->line);
+    if (!r->depth && block != BLOCK_PROJECT)
+        return fail(BS_CORRUPT, "line %d: no <REAPER_PROJECT here", r->line);
     r->block[r->depth++] = block;
     if (block == BLOCK_TRACK) r->n_tracks++;
     if (block == BLOCK_ITEM) {
-        r->item = (RppItem){.rate = 1, .track = r->n_tracks - 1, .n_takes = 1};
+        r->item = (RppItem){.rate = 1, .track = r->n_tracks - 1, .n_takes = 1, .beat_s = most_s};
         r->chosen = true;
         r->selected = false;
     }
@@ -225,6 +251,7 @@ static Status read_line(Reading *r) {
     if (*at == '<') return open_block(r);
     const Block in = r->depth ? r->block[r->depth - 1] : BLOCK_OTHER;
     if (in == BLOCK_ITEM) return item_line(r);
+    if (in == BLOCK_ITEM_NOTES) return item_notes_line(r);
     if (in == BLOCK_SOURCE) return source_line(r);
     if (in == BLOCK_PROJECT && is(r, "MARKER")) return marker_line(r);
     if (in == BLOCK_PROJECT && is(r, "TEMPO")) return tempo_line(r, 0, 1);
@@ -240,7 +267,8 @@ Status rpp_parse(RppProject *out, const char *name, const void *bytes, size_t n_
     Reading *r = calloc(1, sizeof *r);
     if (!r) return fail(BS_NOMEM, "%s: out of memory", name);
     r->out = out;
-    if (n_bytes > RPP_MAX_BYTES) TRY(fail(BS_TOO_BIG, "%zu bytes, at most %d are read", n_bytes, RPP_MAX_BYTES));
+    if (n_bytes > RPP_MAX_BYTES)
+        TRY(fail(BS_TOO_BIG, "%zu bytes, at most %d are read", n_bytes, RPP_MAX_BYTES));
     for (size_t at = 0; at < n_bytes;) {
         const char *end = memchr(text + at, '\n', n_bytes - at);
         size_t n = end ? (size_t)(end - text) - at : n_bytes - at, next = at + n + 1;
@@ -283,7 +311,8 @@ static int32_t source_named(const SourceList *sources, const char *project, cons
     path_folder(folder, project);
     if (*file == '/' || path_join(path, folder, file) != BS_OK) snprintf(path, sizeof path, "%s", file);
     for (int32_t k = 0; k < sources->n; k++)
-        if (!stat(path, &a) && !stat(sources->paths[k], &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino) return k;
+        if (!stat(path, &a) && !stat(sources->paths[k], &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+            return k;
     const char *backslash = strrchr(file, '\\'); /* of Windows */
     const char *base = path_base(backslash ? backslash + 1 : file);
     for (int32_t k = 0; k < sources->n; k++)
@@ -293,8 +322,8 @@ static int32_t source_named(const SourceList *sources, const char *project, cons
 
 typedef struct Placed {
     const RppItem *item;
-    int64_t at, end, grid;    /* samples of the song: where it sounds, and where its beat starts */
-    int64_t shift;            /* recording = song + shift */
+    int64_t at, end, grid; /* samples of the song: where it sounds, and where its beat starts */
+    int64_t shift;         /* recording = song + shift */
 } Placed;
 
 static int by_position(const void *a, const void *b) {
@@ -308,17 +337,20 @@ static Status place(Placed *out, const char *name, const RppItem *item, const So
     if (!item->file) return fail(BS_INVALID, "%s: the item at %.3f s is no audio", name, item->position_s);
     const int32_t k = source_named(sources, name, item->file);
     if (k < 0)
-        return fail(BS_INVALID, "%s: the item at %.3f s plays %.200s, which is no file of the recording", name,
-                    item->position_s, item->file);
+        return fail(BS_INVALID, "%s: the item at %.3f s plays %.200s, which is no file of the recording",
+                    name, item->position_s, item->file);
     if (fabs(item->rate - 1) > 1e-9)
         return fail(BS_UNSUPPORTED, "%s: the item at %.3f s plays at rate %g; only rate 1 can be cut", name,
                     item->position_s, item->rate);
-    if (!(item->length_s > 0)) return fail(BS_CORRUPT, "%s: the item at %.3f s is empty", name, item->position_s);
+    if (!(item->length_s > 0))
+        return fail(BS_CORRUPT, "%s: the item at %.3f s is empty", name, item->position_s);
     const bool snaps = item->snap_s > 0 && item->snap_s < item->length_s;
     out->item = item;
     out->at = llround(item->position_s * rate);
     out->end = out->at + llround(item->length_s * rate);
+    const double late = item->offset_s - item->beat_s;
     out->grid = out->at + (snaps ? llround(item->snap_s * rate) : 0);
+    if (!snaps && late > 0 && late < late_s) out->grid = out->at - llround(late * rate);
     out->shift = sources->start[k] + llround(item->offset_s * rate) - out->at;
     return BS_OK;
 }
@@ -335,7 +367,11 @@ static double beat_samples(const RppProject *p, double at_s, double rate) {
 
 static Fade fade_of(int64_t overlap, double beat) {
     const double beats = (double)overlap / beat;
-    return beats < 0.32 ? FADE_SHORT : beats < 0.71 ? FADE_HALF_BEAT : beats < 1.42 ? FADE_1_BEAT : beats < 2.83 ? FADE_2_BEATS : FADE_4_BEATS;
+    return beats < 0.32   ? FADE_SHORT
+           : beats < 0.71 ? FADE_HALF_BEAT
+           : beats < 1.42 ? FADE_1_BEAT
+           : beats < 2.83 ? FADE_2_BEATS
+                          : FADE_4_BEATS;
 }
 
 /* Where the last segment ends: at the marker END, if that lies inside the last item's sound. */
@@ -355,8 +391,8 @@ static Status to_segments(Edit *out, const char *name, const RppProject *p, cons
         const Placed *x = &list[i];
         int64_t end = i + 1 < n ? list[i + 1].grid : song_end(p, x, rate);
         if (i + 1 < n && list[i + 1].at - x->end > (int64_t)(gap_s * rate))
-            return fail(BS_INVALID, "%s: nothing plays from %.3f s to %.3f s; a song has no gaps: close it", name,
-                        (double)x->end / rate, (double)list[i + 1].at / rate);
+            return fail(BS_INVALID, "%s: nothing plays from %.3f s to %.3f s; a song has no gaps: close it",
+                        name, (double)x->end / rate, (double)list[i + 1].at / rate);
         /* A blend may be over before the beat where the next item starts on the grid; a crack is no gap. */
         if (end > x->end && (i + 1 == n || list[i + 1].at > x->end)) end = x->end;
         if (end <= x->grid)
@@ -364,7 +400,8 @@ static Status to_segments(Edit *out, const char *name, const RppProject *p, cons
                         list[i + 1].item->position_s);
         const int64_t from = x->grid + x->shift, to = end + x->shift;
         if (from < 0 || to > sources->n_samples)
-            return fail(BS_INVALID, "%s: the item at %.3f s reaches beyond the recording", name, x->item->position_s);
+            return fail(BS_INVALID, "%s: the item at %.3f s reaches beyond the recording", name,
+                        x->item->position_s);
         Fade fade = FADE_SHORT;
         if (i > 0 && list[i - 1].end > x->at)
             fade = fade_of(list[i - 1].end - x->at, beat_samples(p, (double)x->grid / rate, rate));
@@ -403,10 +440,13 @@ out:
 double rpp_recording_time(const RppProject *p, const char *name, const SourceList *sources, double at_s) {
     for (int32_t i = 0; i < p->n_items; i++) {
         const RppItem *item = &p->items[i];
-        if (item->muted || !item->file || at_s < item->position_s || at_s >= item->position_s + item->length_s) continue;
+        if (item->muted || !item->file || at_s < item->position_s ||
+            at_s >= item->position_s + item->length_s)
+            continue;
         const int32_t k = source_named(sources, name, item->file);
         if (k >= 0)
-            return (double)sources->start[k] / sources->sample_rate_hz + item->offset_s + at_s - item->position_s;
+            return (double)sources->start[k] / sources->sample_rate_hz + item->offset_s + at_s -
+                   item->position_s;
     }
     return at_s;
 }

@@ -33,8 +33,8 @@ static void put_quoted(ByteWriter *w, const char *text) {
 
 static const char *source_type(const char *path) {
     const char *extension = path_extension(path);
-    return !strcasecmp(extension, "flac") ? "FLAC"
-           : !strcasecmp(extension, "mp3")  ? "MP3"
+    return !strcasecmp(extension, "flac")                                   ? "FLAC"
+           : !strcasecmp(extension, "mp3")                                  ? "MP3"
            : !strcasecmp(extension, "ogg") || !strcasecmp(extension, "oga") ? "VORBIS"
                                                                             : "WAVE";
 }
@@ -46,9 +46,9 @@ static void put_tempo_point(const Project *p, double at_s, double bpm, int32_t m
 }
 
 static double tempo_of(const Song *song, int32_t u) {
-    return song->units[u].tempo_bpm > 0 ? (double)song->units[u].tempo_bpm
+    return song->units[u].tempo_bpm > 0                    ? (double)song->units[u].tempo_bpm
            : song->n_tunes && song->tunes[0].tempo_bpm > 0 ? (double)song->tunes[0].tempo_bpm
-                                                          : 120;
+                                                           : 120;
 }
 
 /* Points at the starts of segments and bars; a bar's tempo makes its beats fill it exactly. */
@@ -64,14 +64,16 @@ static void put_tempo_map(const Project *p, const MixPlan *plan) {
             int32_t v = u + 1, beats = 1;
             while (v < song->n_units && song->units[u].bar >= 0 && song->units[v].bar == song->units[u].bar)
                 v++, beats++;
-            const int64_t from = song->units[u].start_sample < s->start_sample ? s->start_sample
-                                                                              : song->units[u].start_sample;
+            const int64_t from =
+                song->units[u].start_sample < s->start_sample ? s->start_sample : song->units[u].start_sample;
             double bpm = tempo_of(song, u);
             if (song->units[u].kind == UNIT_BEAT)
-                bpm = 60.0 * beats * p->rate / (double)(song_unit_end(song, v - 1) - song->units[u].start_sample);
+                bpm = 60.0 * beats * p->rate /
+                      (double)(song_unit_end(song, v - 1) - song->units[u].start_sample);
             if (bpm > 20 && bpm < 960)
-                put_tempo_point(p, i || from > s->start_sample ? (double)(at + from - s->start_sample) / p->rate : 0,
-                                bpm, beats);
+                put_tempo_point(
+                    p, i || from > s->start_sample ? (double)(at + from - s->start_sample) / p->rate : 0, bpm,
+                    beats);
             u = v;
         }
         at += s->end_sample - s->start_sample;
@@ -91,14 +93,17 @@ static void put_source(const Project *p, const char *path) {
 static void put_take(const Project *p, const char *name, double offset_s, const char *path) {
     bytes_printf(p->w, "      NAME ");
     put_quoted(p->w, name);
-    bytes_printf(p->w, "\n      VOLPAN 1 0 1 -1\n      SOFFS %.12f\n      PLAYRATE 1 1 0 -1 0 0.0025\n      CHANMODE 0\n",
-                 offset_s);
+    bytes_printf(
+        p->w,
+        "\n      VOLPAN 1 0 1 -1\n      SOFFS %.12f\n      PLAYRATE 1 1 0 -1 0 0.0025\n      CHANMODE 0\n",
+        offset_s);
     put_source(p, path);
 }
 
 static void take_name(const Project *p, int64_t sample, char out[64]) {
     char text[TIME_TEXT];
-    const int32_t take = p->song && sample < p->song->n_samples ? p->song->units[song_unit_at(p->song, sample)].take : -1;
+    const int32_t take =
+        p->song && sample < p->song->n_samples ? p->song->units[song_unit_at(p->song, sample)].take : -1;
     time_text((double)sample / p->rate, text);
     if (take >= 0)
         snprintf(out, 64, "take %d, %s", take + 1, text);
@@ -116,7 +121,8 @@ static void put_other_takes(const Project *p, const Clip *clip, const char *cons
         if (t == p->song->units[u].take) continue;
         const int32_t v = song_counterpart(p->song, u, t);
         if (v < 0) continue;
-        const int64_t beat = p->song->units[v].start_sample + s->start_sample - p->song->units[u].start_sample;
+        const int64_t beat =
+            p->song->units[v].start_sample + s->start_sample - p->song->units[u].start_sample;
         const int64_t from = beat - clip->grid;
         if (from < 0 || from >= p->sources->n_samples) continue;
         const int32_t k = source_at(p->sources, from);
@@ -137,17 +143,23 @@ static void put_item(const Project *p, const Clip *clip, const char *const *path
     bytes_printf(w, "    <ITEM\n      POSITION %.12f\n      SNAPOFFS %.12f\n      LENGTH %.12f\n",
                  (double)clip->song_start / p->rate, (double)(clip->grid > 0 ? clip->grid : 0) / p->rate,
                  (double)clip->n_samples / p->rate);
-    bytes_printf(w, "      LOOP 0\n      ALLTAKES 0\n      FADEIN %d %.12f 0 %d 0 0 0\n      FADEOUT 1 %.12f 0 1 0 0 0\n",
-                 shape, (double)clip->fade_in / p->rate, shape, (double)clip->fade_out / p->rate);
+    bytes_printf(
+        w,
+        "      LOOP 0\n      ALLTAKES 0\n      FADEIN %d %.12f 0 %d 0 0 0\n      FADEOUT 1 %.12f 0 1 0 0 0\n",
+        shape, (double)clip->fade_in / p->rate, shape, (double)clip->fade_out / p->rate);
     bytes_printf(w, "      MUTE 0 0\n      SEL 0\n");
+    const int64_t beat = clip->source_start + clip->grid;
+    if (clip->grid < 0)
+        bytes_printf(w, "      <NOTES\n        |beat %.12f\n      >\n", (double)beat / p->rate);
     if (group) bytes_printf(w, "      GROUP %d\n", group);
     put_take(p, name, (double)clip->source_start / p->rate, paths[clip->source]);
     put_other_takes(p, clip, paths);
     bytes_printf(w, "    >\n");
 }
 
-Status rpp_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources, const Song *song,
-               const RppTrack *tracks, int32_t n_tracks, const char *title, const char *folder) {
+Status rpp_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources,
+               const Song *song, const RppTrack *tracks, int32_t n_tracks, const char *title,
+               const char *folder) {
     const Project p = {w, edit, sources, song, folder, sources->sample_rate_hz};
     const RppTrack whole = {title, sources->paths};
     Clips clips;
@@ -164,17 +176,21 @@ Status rpp_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sourc
     }
     const int32_t first = song ? song_unit_at(song, edit->segments[0].start_sample) : 0;
     bytes_printf(w, "  >\n  RIPPLE 0\n  SAMPLERATE %d 1 0\n  TEMPO %.10f %d 4\n", sources->sample_rate_hz,
-                 song ? tempo_of(song, first) : 120, song && song->n_tunes && song->tunes[0].meter > 0 ? song->tunes[0].meter : 4);
+                 song ? tempo_of(song, first) : 120,
+                 song && song->n_tunes && song->tunes[0].meter > 0 ? song->tunes[0].meter : 4);
     if (song) put_tempo_map(&p, plan);
-    bytes_printf(w, "  MARKER 1 %.12f END 0\n", (double)(plan->lead_in_samples + edit_samples(edit)) / p.rate);
+    bytes_printf(w, "  MARKER 1 %.12f END 0\n",
+                 (double)(plan->lead_in_samples + edit_samples(edit)) / p.rate);
     for (int32_t t = 0; t < (grouped ? n_tracks : 1); t++) {
         bytes_printf(w, "  <TRACK\n    NAME ");
         put_quoted(w, tracks[t].name);
         bytes_printf(w, "\n    NCHAN 2\n");
-        for (int32_t i = 0; i < clips.n; i++) put_item(&p, &clips.list[i], tracks[t].paths, grouped ? i + 1 : 0);
+        for (int32_t i = 0; i < clips.n; i++)
+            put_item(&p, &clips.list[i], tracks[t].paths, grouped ? i + 1 : 0);
         bytes_printf(w, "  >\n");
     }
     bytes_printf(w, ">\n");
     clips_drop(&clips);
-    return w->bad ? fail(BS_TOO_BIG, "the project is larger than %zu bytes, or memory is out", w->max_bytes) : BS_OK;
+    return w->bad ? fail(BS_TOO_BIG, "the project is larger than %zu bytes, or memory is out", w->max_bytes)
+                  : BS_OK;
 }
