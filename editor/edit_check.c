@@ -57,14 +57,24 @@ static Status check_free(const EditWork *w, const char *path) {
     return BS_OK;
 }
 
+static Status check_extension(const char *option, const char *path, const char *extension) {
+    return !path[0] || !strcasecmp(path_extension(path), extension)
+               ? BS_OK
+               : fail(BS_INVALID, "%s %s: expected a name that ends in .%s", option, path, extension);
+}
+
 static Status check_outputs(EditWork *w) {
     Status st = BS_OK;
     const int32_t n = (int32_t)w->set.candidates;
+    TRY(check_extension("--report", w->set.report, "html"));
+    TRY(check_extension("--plot", w->set.plot, "svg"));
+    if (w->set.report[0]) TRY(check_free(w, w->set.report));
     for (int32_t k = 0; k < n; k++) {
         OutputNames *names = &w->songs[k].names;
         TRY(outputs_names(names, &w->set, k, n));
         TRY(check_free(w, names->song));
         TRY(check_free(w, names->json));
+        if (names->plot[0]) TRY(check_free(w, names->plot));
         for (int32_t i = 0; i < names->n_exports; i++) TRY(check_free(w, names->exports[i].path));
     }
 out:

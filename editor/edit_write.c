@@ -11,6 +11,8 @@
 #include "common/report/otio.h"
 #include "common/report/rpp.h"
 #include "editor/edit_work.h"
+#include "editor/page.h"
+#include "editor/picture.h"
 
 enum { MAX_EXPORT_BYTES = 256 << 20 };
 
@@ -54,6 +56,19 @@ static Status put_export(ByteWriter *out, const EditWork *w, const EditedSong *s
     default:
         return labels_put(out, edit, w->song, s->plan.lead_in_samples);
     }
+}
+
+/* The picture of one song, or (s == NULL) the page of them all. */
+static Status add_shown(EditWork *w, const EditedSong *s, const char *path) {
+    Status st = BS_OK;
+    ByteWriter out;
+    if (!path[0]) return BS_OK;
+    bytes_init(&out, MAX_EXPORT_BYTES);
+    TRY(s ? picture_put(&out, w, s, -1) : page_put(&out, w, path));
+    TRY(outputs_add(&w->outputs, path, out.bytes, out.n_bytes));
+out:
+    bytes_drop(&out);
+    return st;
 }
 
 static Status add_notes(EditWork *w, const EditedSong *s) {
@@ -114,7 +129,9 @@ Status edit_write(EditWork *w) {
         TRY(render(w, &w->songs[k], &bar));
         if (!w->set.quiet) progress_end(&bar, "");
         TRY(add_notes(w, &w->songs[k]));
+        TRY(add_shown(w, &w->songs[k], w->songs[k].names.plot));
     }
+    TRY(add_shown(w, NULL, w->set.report));
     st = outputs_commit(&w->outputs);
 out:
     if (!w->set.quiet && st != BS_OK) edit_leave_bar(&bar);

@@ -58,6 +58,7 @@ Status outputs_names(OutputNames *out, const EditSettings *set, int32_t k, int32
     char list[OPTION_TEXT_BYTES], *rest = list;
     *out = (OutputNames){0};
     numbered(out->song, set->out, k, n);
+    numbered(out->plot, set->plot, k, n);
     if (set->json[0])
         numbered(out->json, set->json, k, n);
     else

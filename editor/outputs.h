@@ -14,7 +14,7 @@ typedef enum ExportKind { EXPORT_RPP, EXPORT_OTIO, EXPORT_EDL, EXPORT_LABELS, EX
 
 /* What belongs to one song. */
 typedef struct OutputNames {
-    char song[OPTION_TEXT_BYTES + 16], json[OPTION_TEXT_BYTES + 16];
+    char song[OPTION_TEXT_BYTES + 16], json[OPTION_TEXT_BYTES + 16], plot[OPTION_TEXT_BYTES + 16];
     struct {
         ExportKind kind;
         char path[OPTION_TEXT_BYTES + 16];

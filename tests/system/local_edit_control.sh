@@ -22,8 +22,8 @@ def covers(n,a,b):
 def touches(n,a,b): return any(x<b-.05 and y>a+.05 for x,y in e(n))
 '"$1" "${@:2}"; }
 
-edit "$raw" -o a.wav --target 0:20 --export rpp,otio,edl,txt || no "an edit with every export"
-for f in a.wav a.wav.json a.rpp a.otio a.edl a.txt; do [ -s $f ] || no "$f was not written"; done
+edit "$raw" -o a.wav --target 0:20 --export rpp,otio,edl,txt --report a.html --plot a.svg || no "an edit with every export"
+for f in a.wav a.wav.json a.rpp a.otio a.edl a.txt a.html a.svg; do [ -s $f ] || no "$f was not written"; done
 py 'assert abs(sum(b-a for a,b in e("a.wav.json"))-20)<1.2' || no "the length asked for"
 
 # ---- round trips
@@ -35,6 +35,31 @@ import re
 t=open("a.edl").read(); n=len(samples("a.wav.json"))
 assert len(re.findall(r"^\d{3} ",t,re.M))>=n and "\r" not in t' || no "an event a segment in the EDL"
 py 'assert len(open("a.txt").read().splitlines())==len(samples("a.wav.json"))' || no "a label a segment"
+
+# ---- the page: whole, of this edit, with its sounds beside it, and nothing from a network
+py '
+import html.parser, os, re, urllib.parse, xml.dom.minidom
+page=open("a.html").read(); segments=samples("a.wav.json"); seams=len(segments)-1
+class Page(html.parser.HTMLParser):
+    def __init__(s): super().__init__(); s.open=[]; s.audio=[]; s.buttons=0; s.ids=set()
+    def handle_starttag(s,tag,attributes):
+        a=dict(attributes)
+        if tag not in("meta","br","rect","path","line"): s.open.append(tag)
+        if tag=="audio": s.audio.append(urllib.parse.unquote(a["src"]))
+        if tag=="button": s.buttons+=1
+        for k in("src","href"): assert not re.match(r"(https?:)?//",a.get(k) or ""), a
+    def handle_startendtag(s,tag,attributes): pass
+    def handle_endtag(s,tag): assert s.open and s.open.pop()==tag, tag
+p=Page(); p.feed(page); assert not p.open, p.open
+assert len(p.audio)==2 and all(os.path.exists(f) for f in p.audio), p.audio
+assert "url(" not in page and "@import" not in page
+assert page.count("<b>Segment ")==len(segments) and page.count("<b>Seam ")==seams
+assert p.buttons>=2*len(segments)+seams and page.count("--nudge")==2*seams
+pic=xml.dom.minidom.parse("a.svg")
+assert sum("part" in r.getAttribute("class") for r in pic.getElementsByTagName("rect"))==len(segments)' || no "the report and the picture"
+swap=$(sed -n 's,.*<code>bandsaw \(edit --from a.wav.json -o [^ ]* --swap [0-9=]*\)</code>.*,\1,p' a.html | head -1)
+# shellcheck disable=SC2086
+[ -z "$swap" ] || { "$B/bandsaw-editor" $swap --quiet && [ -s a-changed.wav ]; } || no "a command of the report works: $swap"
 
 # ---- what is asked for
 read -r x y < <(py 'a,b=e("a.wav.json")[0]; print(f"{a+1:.2f} {a+4:.2f}")')
@@ -95,11 +120,13 @@ else
 fi
 
 # ---- several
-edit "$raw" -o many.wav --target 0:20 --candidates 3 2>/dev/null || no "--candidates"
+edit "$raw" -o many.wav --target 0:20 --candidates 3 --report many.html 2>/dev/null || no "--candidates"
 py '
 import os
 names=[f"many-{k}.wav.json" for k in (1,2,3) if os.path.exists(f"many-{k}.wav.json")]
 assert len(names)>=2, names
+page=open("many.html").read()
+assert page.count("<section id=")==len(names) and all(f"href=\"#song{k}\"" in page for k in range(len(names)))
 assert len({str(samples(n)) for n in names})==len(names)' || no "--candidates gives different songs"
 
 # ---- refused in one line with the names of the options
@@ -127,6 +154,8 @@ refuse "target and from"    "--target --from" again --from a.wav.json -o r.wav -
 refuse "no such segment"    "--drop"         again --from a.wav.json -o r.wav --drop 99
 refuse "no such seam"       "--nudge"        again --from a.wav.json -o r.wav --nudge 99=+1
 refuse "no such export"     "--export"       edit "$raw" -o r.wav --export aaf
+refuse "report is no page"  "--report"       edit "$raw" -o r.wav --report song.pdf
+refuse "report is there"    "--force"        edit "$raw" -o r.wav --report a.html
 refuse "export is there"    "--force"        edit "$raw" -o r.wav --export a.rpp
 refuse "json is there"      "--force"        again --from a.wav.json -o r.wav --json b.wav.json
 refuse "edit of no edit"    "marks.txt"      again --from marks.txt "$raw" -o r.wav
