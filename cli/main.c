@@ -24,6 +24,7 @@ static const Verb verbs[] = {
     {"plot", "bandsaw-editor", NULL, "learning curves of a run as a picture"},
     {"simulate", "bandsaw-simulator", NULL, "make rehearsals with known truth"},
     {"judge", "bandsaw-simulator", NULL, "score an edit against the truth, 0 to 10"},
+    {"rate", "bandsaw-simulator", NULL, "let simulated people compare edits of sessions with known truth"},
     {"serve", "bandsaw-featurizer", NULL, "the featurizer's service, for clusters"},
     {"learner", "bandsaw-learner", NULL, "the learner alone, for clusters"},
     {"actor", "bandsaw-actor", NULL, "one actor alone, for clusters"},

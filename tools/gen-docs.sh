@@ -24,6 +24,7 @@ trap 'rm -rf "$work"' EXIT
 	bandsaw-editor align
 	bandsaw-simulator simulate
 	bandsaw-simulator judge
+	bandsaw-simulator rate
 	bandsaw-featurizer serve
 	bandsaw-learner
 	bandsaw-actor

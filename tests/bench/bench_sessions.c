@@ -1,14 +1,14 @@
 // needs: featurizer simulator
 /* What simulated sessions are like to learn from: which moves their right edits make and what each is worth,
- * how well mild flaws stand out, how fast sessions are made.
+ * how well mild flaws stand out, how fast sessions are made; the judge's ladder, and how raters agree.
  *
  *   bench_sessions [-n sessions] [-s first seed]      (200, 880000: no seed that anything was tuned on) */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "simulator/judge.h"
-#include "simulator/right_edit.h"
+#include "simulator/rate.h"
+#include "tests/unit/ladder.h"
 #include "tests/unit/take_deviation.h"
 
 enum { KINDS = 5, RENDERED = 8 };
@@ -97,6 +97,51 @@ static Status speed(uint64_t first_seed) {
     return BS_OK;
 }
 
+static Status ladders(uint64_t first_seed, int32_t n_wanted) {
+    double mean[RUNGS] = {0}, least[RUNGS];
+    int32_t n = 0;
+    Rng r = rng_at(first_seed, 10);
+    for (int i = 0; i < RUNGS; i++) least[i] = 10;
+    for (uint64_t seed = first_seed; n < n_wanted && seed < first_seed + 16 * (uint64_t)n_wanted; seed++) {
+        Ladder l;
+        double score[RUNGS];
+        if (!ladder_open(&l, seed, 150)) continue;
+        ladder_climb(&l, &r, score);
+        for (int i = 0; i < RUNGS; i++) {
+            mean[i] += score[i];
+            if (i && score[i - 1] - score[i] < least[i]) least[i] = score[i - 1] - score[i];
+        }
+        n++;
+        ladder_close(&l);
+    }
+    printf("ladder.sessions %d sessions\n", n);
+    for (int i = 0; i < RUNGS && n; i++) {
+        printf("ladder.%s %.2f points\n", rung_names[i], mean[i] / n);
+        if (i) printf("ladder.%s_least_margin %.2f points\n", rung_names[i], least[i]);
+    }
+    return n == n_wanted ? BS_OK : fail(BS_CONFLICT, "%d sessions hold a ladder, not %d", n, n_wanted);
+}
+
+static Status agreement(uint64_t first_seed, int32_t n) {
+    static Rated rated;
+    const RateOptions o = {
+        .n_raters = 24, .raters_a_session = 4, .n_edits = 8, .n_pairs = 6, .seed = first_seed};
+    double with_judge = 0, with_others = 0;
+    for (int32_t i = 0; i < n; i++) {
+        Truth *t;
+        Status st = session_truth(&t, "song", first_seed + (uint64_t)i, 90);
+        if (st == BS_OK) st = rate_session(&rated, t, &o);
+        truth_free(t);
+        if (st != BS_OK) return st;
+        with_judge += rated_tau_judge(&rated) / n;
+        with_others += rated_tau_raters(&rated) / n;
+        rated_drop(&rated);
+    }
+    printf("raters.with_judge %.3f Kendall_tau\nraters.with_raters %.3f Kendall_tau\n", with_judge,
+           with_others);
+    return BS_OK;
+}
+
 int main(int argc, char **argv) {
     int32_t n = 200;
     uint64_t seed = 880000;
@@ -104,7 +149,12 @@ int main(int argc, char **argv) {
         if (o == 'n') n = atoi(optarg);
         if (o == 's') seed = strtoull(optarg, NULL, 10);
     }
+    char hash[JUDGE_HASH];
+    judge_hash(hash);
+    printf("judge.name %s hash\n", hash);
     Status st = moves(seed, n);
+    if (st == BS_OK) st = ladders(seed, n);
+    if (st == BS_OK) st = agreement(seed, n);
     if (st == BS_OK) st = flaws(seed, n);
     if (st == BS_OK) st = speed(seed);
     if (st != BS_OK) fprintf(stderr, "bench_sessions: %s\n", error_text());
