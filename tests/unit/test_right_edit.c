@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -187,12 +188,137 @@ static void a_window_nothing_fits_is_refused_with_the_nearest(void **state) {
     truth_free(t);
 }
 
+/* ---- every edit there is, of a truth that is small enough */
+
+enum { TINY_METER = 2, TINY_SLOTS = 3, TINY_TAKES = 2, TINY_BARS = TINY_TAKES * TINY_SLOTS, TINY_MOST = 5 };
+
+/* Two takes of A B A (one bar each), with a pause between them, in beats of about 1,000 samples. */
+static Truth *tiny_truth(Rng *r) {
+    Truth *t;
+    const TruthCounts counts = {
+        .n_units = TINY_BARS * TINY_METER + 1, .n_takes = 2, .n_tunes = 1, .n_sections = 3};
+    int64_t at = 0;
+    int32_t u = 0;
+    assert_int_equal(truth_new(&t, counts), BS_OK);
+    t->sample_rate_hz = 2000;
+    t->tunes[0] = (TruthTune){.meter = TINY_METER, .n_slots = TINY_SLOTS, .n_sections = 3};
+    for (int s = 0; s < 3; s++)
+        t->sections[s] = (TruthSection){.label = s % 2, .first_slot = s, .n_slots = 1};
+    for (int16_t k = 0; k < TINY_TAKES; k++) {
+        t->takes[k] = (TruthTake){.first_sample = at, .complete = 1};
+        for (int b = 0; b < TINY_SLOTS * TINY_METER; b++) {
+            t->units[u++] = (TruthUnit){.start_sample = at,
+                                        .kind = UNIT_BEAT,
+                                        .take = k,
+                                        .slot = b / TINY_METER,
+                                        .phase = (uint8_t)(b % TINY_METER),
+                                        .flaw = rng_below(r, 2) ? 0 : rng_f32(r),
+                                        .sustain = rng_below(r, 3) ? 0 : rng_f32(r)};
+            at += 900 + rng_below(r, 200);
+        }
+        t->takes[k].end_sample = at;
+        if (k == 0) {
+            t->units[u++] = (TruthUnit){.start_sample = at, .kind = UNIT_GAP, .take = -1, .slot = -1};
+            at += 1500;
+        }
+    }
+    t->n_samples = at;
+    return t;
+}
+
+/* The highest score of any sequence of up to five whole bars, the last maybe cut short; 0 where none fits.
+ * Each join is tried with a short and with a long fade. */
+static double best_of_all(const Truth *t, int64_t lo, int64_t hi) {
+    double best = 0;
+    for (int32_t n = 1; n <= TINY_MOST; n++) {
+        int32_t n_sequences = 1;
+        for (int32_t i = 0; i < n; i++) n_sequences *= TINY_BARS;
+        for (int32_t code = 0; code < n_sequences * TINY_METER * 2; code++) {
+            Edit edit;
+            int32_t rest = code / (TINY_METER * 2);
+            edit_init(&edit);
+            for (int32_t i = 0; i < n; i++, rest /= TINY_BARS) {
+                int32_t bar = rest % TINY_BARS, u = bar * TINY_METER + (bar >= TINY_SLOTS),
+                        last = i + 1 < n ? u + TINY_METER - 1 : u + code / 2 % TINY_METER;
+                bool follows =
+                    i > 0 && edit.segments[edit.n_segments - 1].end_sample == t->units[u].start_sample;
+                edit_append(&edit, t->units[u].start_sample, truth_unit_end(t, last),
+                            i > 0 && !follows && code % 2 ? FADE_1_BEAT : FADE_SHORT);
+            }
+            int64_t length = edit_samples(&edit);
+            if (length >= lo && length <= hi) {
+                double score = score_of(t, &edit, lo, hi);
+                if (score > best) best = score;
+            }
+            edit_drop(&edit);
+        }
+    }
+    return best;
+}
+
+static void no_edit_of_whole_bars_is_better(void **state) {
+    (void)state;
+    Rng r = rng_at(77, 1);
+    int n_better = 0;
+    for (int i = 0; i < 12; i++) {
+        Truth *t = tiny_truth(&r);
+        assert_int_equal(truth_check(t), BS_OK);
+        int64_t lo = 2500 + rng_below(&r, 4000), hi = lo + 400 + rng_below(&r, 1200);
+        Edit edit;
+        assert_int_equal(right_edit(t, 0, lo, hi, &edit), BS_OK);
+        double right = score_of(t, &edit, lo, hi), best = best_of_all(t, lo, hi);
+        /* mixed fades are not among the tried, so the right edit may be better */
+        assert_true(right >= best - 1e-4);
+        n_better += right > best + 1e-4;
+        edit_drop(&edit);
+        truth_free(t);
+    }
+    assert_true(n_better <= 4);
+}
+
+static void what_is_forbidden_is_not_used_and_costs(void **state) {
+    (void)state;
+    static const RightForbid kinds[] = {RIGHT_NO_LOOP, RIGHT_NO_REORDER, RIGHT_NO_LONG_FADE,
+                                        RIGHT_NO_TAKE_CHANGE, RIGHT_NO_CUT};
+    int n_used[5] = {0};
+    for (uint64_t seed = 9000; seed < 9040; seed++) {
+        Truth *t = session(seed);
+        Edit edit;
+        RightUse free_use, use;
+        assert_int_equal(right_edit_without(t, t->tune, t->lo_samples, t->hi_samples, 0, &edit, &free_use),
+                         BS_OK);
+        JudgeScore score;
+        assert_int_equal(judge(t, t->tune, &edit, t->lo_samples, t->hi_samples, &score), BS_OK);
+        assert_true(fabs(10 / (1 + free_use.fault) - score.score) <
+                    1e-4); /* the search counts as the judge does */
+        edit_drop(&edit);
+        for (int k = 0; k < 5; k++) {
+            Status st = right_edit_without(t, t->tune, t->lo_samples, t->hi_samples, kinds[k], &edit, &use);
+            assert_true(st == BS_OK || st == BS_CONFLICT);
+            const int32_t used[5] = {use.n_loops, use.n_reorders, use.n_long_fades, use.n_take_changes,
+                                     use.n_cuts};
+            const int32_t before[5] = {free_use.n_loops, free_use.n_reorders, free_use.n_long_fades,
+                                       free_use.n_take_changes, free_use.n_cuts};
+            n_used[k] += before[k] > 0;
+            if (st == BS_OK) {
+                assert_int_equal(used[k], 0);
+                assert_true(!free_use.proved || use.fault >= free_use.fault);
+            }
+            edit_drop(&edit);
+        }
+        truth_free(t);
+    }
+    for (int k = 0; k < 4; k++) assert_true(n_used[k] >= 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lies_inside_every_window_at_least_a_beat_wide),
         cmocka_unit_test(scores_close_to_ten_for_the_jobs_drawn),
         cmocka_unit_test(comping_pays_against_the_last_complete_take),
         cmocka_unit_test(no_change_of_one_bars_take_scores_clearly_higher),
+        cmocka_unit_test(no_edit_of_whole_bars_is_better),
+        cmocka_unit_test(what_is_forbidden_is_not_used_and_costs),
         cmocka_unit_test(is_the_same_every_time),
         cmocka_unit_test(a_window_nothing_fits_is_refused_with_the_nearest),
     };
