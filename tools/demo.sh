@@ -8,7 +8,7 @@ cores=$(nproc)
 t0=$(date +%s)
 step() { printf '\n== %s  (%d s since the start)\n' "$*" $(($(date +%s) - t0)); }
 
-train=128 heldout=64 budget=(--retarget-updates 150 --demo-updates 250 --ppo-updates 250 --lr 5e-4 --entropy 0.001)
+train=96 heldout=48 budget=(--retarget-updates 120 --demo-updates 200 --ppo-updates 220 --lr 5e-4 --entropy 0.001)
 if [ -n "${DEMO_QUICK:-}" ]; then
   train=4 heldout=3
   budget=(--model tiny --retarget-updates 3 --demo-updates 2 --value-updates 1 --ppo-updates 3 --batch 16)
