@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     if (truth_parse(&truth, bytes, n_bytes) != BS_OK) return 0;
     BS_ASSERT(truth_check(truth) == BS_OK);
     JudgeScore score;
-    if (truth->edit.n_segments > 0) {
+    if (truth->edit.n_segments > 0 && truth->hi_samples > 0) { /* a truth may name no window */
         double traits[TRAITS];
         BS_ASSERT(judge(truth, truth->tune, &truth->edit, truth->lo_samples, truth->hi_samples, &score) ==
                   BS_OK);
