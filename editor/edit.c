@@ -9,6 +9,7 @@
 
 #include "editor/alternatives.h"
 #include "editor/edit_work.h"
+#include "editor/fit.h"
 #include "editor/repair.h"
 #include "editor/show.h"
 #include "editor/verbs.h"
@@ -46,6 +47,7 @@ static Status listen(EditWork *w) {
     } else if (!w->set.quiet) {
         edit_leave_bar(&bar);
     }
+    if (st == BS_OK) st = fit_to_episode(&w->song, &w->set.tune, w->set.quiet);
     if (st == BS_OK) st = env_song_new(&w->es, w->song);
     if (st == BS_OK) st = env_new(&w->env, w->es);
     return st;
@@ -145,6 +147,7 @@ static void drop_work(EditWork *w) {
         free(w->songs[i].markers.list);
         cut_drop(&w->songs[i].cut);
     }
+    edit_tracks_drop(w);
     free(w->songs);
     edit_drop(&w->given);
     edit_file_drop_sources(w->found, w->n_found);

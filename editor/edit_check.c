@@ -8,7 +8,7 @@
 #include "common/host/file.h"
 #include "editor/edit_work.h"
 
-static bool same_file(const char *a, const char *b) {
+bool edit_same_file(const char *a, const char *b) {
     struct stat x, y;
     return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
@@ -47,10 +47,10 @@ static Status check_options(const EditWork *w) {
     return BS_OK;
 }
 
-static Status check_free(const EditWork *w, const char *path) {
+Status edit_check_free(const EditWork *w, const char *path) {
     for (int32_t i = 0; i < w->n_files; i++)
-        if (same_file(path, w->files[i])) return fail(BS_INVALID, "%s: is the recording itself", path);
-    if (w->set.from[0] && same_file(path, w->set.from))
+        if (edit_same_file(path, w->files[i])) return fail(BS_INVALID, "%s: is the recording itself", path);
+    if (w->set.from[0] && edit_same_file(path, w->set.from))
         return fail(BS_INVALID, "%s: is the edit itself", path);
     if (file_exists(path) && !w->set.force)
         return fail(BS_EXISTS, "%s: exists already; --force writes over it", path);
@@ -68,14 +68,14 @@ static Status check_outputs(EditWork *w) {
     const int32_t n = (int32_t)w->set.candidates;
     TRY(check_extension("--report", w->set.report, "html"));
     TRY(check_extension("--plot", w->set.plot, "svg"));
-    if (w->set.report[0]) TRY(check_free(w, w->set.report));
+    if (w->set.report[0]) TRY(edit_check_free(w, w->set.report));
     for (int32_t k = 0; k < n; k++) {
         OutputNames *names = &w->songs[k].names;
         TRY(outputs_names(names, &w->set, k, n));
-        TRY(check_free(w, names->song));
-        TRY(check_free(w, names->json));
-        if (names->plot[0]) TRY(check_free(w, names->plot));
-        for (int32_t i = 0; i < names->n_exports; i++) TRY(check_free(w, names->exports[i].path));
+        TRY(edit_check_free(w, names->song));
+        TRY(edit_check_free(w, names->json));
+        if (names->plot[0]) TRY(edit_check_free(w, names->plot));
+        for (int32_t i = 0; i < names->n_exports; i++) TRY(edit_check_free(w, names->exports[i].path));
     }
 out:
     return st;
@@ -91,6 +91,7 @@ static Status find_recording(EditWork *w, const char *usage) {
             return fail(BS_INVALID, "%s: does not say which recording it is cut out of; name it",
                         w->set.from);
     }
+    if (!w->n_files && w->set.tracks[0]) w->files[w->n_files++] = edit_tracks_sum(w);
     return w->n_files ? BS_OK : fail(BS_INVALID, "no recording given; usage: %s", usage);
 }
 
@@ -123,6 +124,7 @@ Status edit_check(EditWork *w, const char *usage) {
     TRY(check_outputs(w));
     TRY(audio_open(&w->reader, w->files, w->n_files));
     view_sources(w);
+    if (w->set.tracks[0]) TRY(edit_tracks_check(w));
     if (w->set.from[0]) TRY(edit_file_read(&w->given, w->set.from, &w->sources, &w->origin));
     TRY(audio_create(&probe, w->songs[0].names.song, w->sources.sample_rate_hz, w->sources.n_channels,
                      edit_bits(w)));

@@ -4,6 +4,7 @@
 #include "common/host/progress.h"
 #include "common/report/clips.h"
 #include "common/report/edit_file.h"
+#include "common/report/rpp.h"
 #include "editor/asked.h"
 #include "editor/decide.h"
 #include "editor/outputs.h"
@@ -13,6 +14,7 @@ typedef struct EditedSong {
     Cut cut;
     MixPlan plan;
     AudioMarkers markers; /* what the open song borrows */
+    MixTracks *tracks;    /* written, without names yet */
     MixLoudness loudness;
 } EditedSong;
 
@@ -24,6 +26,8 @@ typedef struct EditWork {
     int32_t n_found;
     int64_t starts[SONG_MAX_SOURCES], lengths[SONG_MAX_SOURCES];
     SourceList sources; /* views of the three above */
+    Tracks tracks;      /* none without --tracks */
+    char tracks_sum[OPTION_TEXT_BYTES + 8];
     AudioReader *reader;
     Song *song;
     EnvSong *es;
@@ -41,6 +45,18 @@ typedef struct EditWork {
 /* edit_check.c: opens the recording, and refuses what can be refused before any work. */
 Status edit_check(EditWork *w, const char *usage);
 int32_t edit_bits(const EditWork *w); /* depth of the song */
+Status edit_check_free(const EditWork *w, const char *path);
+bool edit_same_file(const char *a, const char *b);
+
+/* edit_tracks.c: the same edit on synchronous tracks. */
+const char *edit_tracks_sum(EditWork *w); /* names the recording that is the sum of the tracks */
+Status edit_tracks_check(EditWork *w);
+Status edit_tracks_render(EditWork *w, EditedSong *s); /* does nothing without tracks, like the next two */
+Status edit_tracks_finish(EditWork *w);                /* all of all songs, or none */
+void edit_tracks_remove(EditWork *w);                  /* what edit_tracks_finish made */
+void edit_tracks_drop(EditWork *w);
+Status edit_tracks_rpp(const EditWork *w, const EditedSong *s, const char *title, const char *folder,
+                       ByteWriter *out);
 
 /* edit_policy.c: who cuts; one that draws as well when several songs are wanted. */
 Status edit_choose_policy(EditWork *w);

@@ -48,7 +48,7 @@ static Status put_export(ByteWriter *out, const EditWork *w, const EditedSong *s
     path_folder(folder, path);
     switch (kind) {
     case EXPORT_RPP:
-        return rpp_put(out, edit, &s->plan, &w->sources, w->song, NULL, 0, title, folder);
+        return edit_tracks_rpp(w, s, title, folder, out);
     case EXPORT_OTIO:
         return otio_put(out, edit, &s->plan, &w->sources, title);
     case EXPORT_EDL:
@@ -106,7 +106,7 @@ static Status render(EditWork *w, EditedSong *s, Progress *bar) {
     const AudioInfo info = audio_info(w->reader);
     const Edit *edit = &s->cut.edit;
     const int32_t bits = edit_bits(w);
-    TRY(mix_plan(&s->plan, edit, w->reader, edit_beat_length, w->song));
+    TRY(mix_plan_tracks(&s->plan, edit, w->reader, &w->tracks, edit_beat_length, w->song));
     mix_plan_limit(&s->plan, most_samples(w, edit));
     if (w->set.loudness < 0)
         TRY(mix_loudness(&s->plan, edit, w->reader, w->set.loudness, &s->loudness, NULL, NULL));
@@ -116,6 +116,7 @@ static Status render(EditWork *w, EditedSong *s, Progress *bar) {
     TRY(mix_render(&s->plan, edit, w->reader, writer, w->set.quiet ? NULL : edit_on_share, bar));
     outputs_add_song(&w->outputs, s->names.song, writer);
     writer = NULL;
+    TRY(edit_tracks_render(w, s));
 out:
     audio_abandon(writer);
     return st;
@@ -132,7 +133,9 @@ Status edit_write(EditWork *w) {
         TRY(add_shown(w, &w->songs[k], w->songs[k].names.plot));
     }
     TRY(add_shown(w, NULL, w->set.report));
+    TRY(edit_tracks_finish(w));
     st = outputs_commit(&w->outputs);
+    if (st != BS_OK) edit_tracks_remove(w);
 out:
     if (!w->set.quiet && st != BS_OK) edit_leave_bar(&bar);
     return st;

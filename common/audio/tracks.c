@@ -33,6 +33,8 @@ static Status track_open(Track *track, const char *folder, const char *name) {
     track->name[stem] = 0;
     track->drums = names_drums(track->name);
     TRY(path_join(path, folder, name));
+    track->path = strdup(path);
+    if (!track->path) return fail(BS_NOMEM, "%s: out of memory", path);
     TRY(audio_open(&track->reader, paths, 1));
 out:
     return st;
@@ -92,7 +94,10 @@ out:
 }
 
 void tracks_drop(Tracks *tracks) {
-    for (int32_t i = 0; i < tracks->n; i++) audio_close(tracks->list[i].reader);
+    for (int32_t i = 0; i < tracks->n; i++) {
+        audio_close(tracks->list[i].reader);
+        free(tracks->list[i].path);
+    }
     free(tracks->list);
     *tracks = (Tracks){0};
 }

@@ -11,6 +11,7 @@ enum { TRACKS_MAX = 256 };
 
 typedef struct Track {
     char name[256]; /* of its file, without folder and extension */
+    char *path;     /* of its file; owned */
     AudioReader *reader;
     bool drums; /* by its name: where attacks are looked for beside the mix */
 } Track;

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# bandsaw edit --tracks: one edit on every track, all of them written or none, unequal ones refused by name.
+set -u
+bin=${1:-build}/bin/bandsaw
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+bad=0
+say() { echo "local_edit_tracks: $*"; bad=1; }
+edit() { "$bin" edit "$@" --baseline retarget --target 0:20 --quiet 2>&1; }
+
+"$bin" simulate --out "$folder/s" --songs 1 --seed 31 --length 45 --tracks --edits no >/dev/null 2>&1 || { say "no session was made"; exit 1; }
+raw=$folder/s/song0001_raw.wav tracks=$folder/s/song0001_tracks
+[ -d "$tracks" ] || { say "the session has no tracks"; exit 1; }
+
+why=$(edit "$raw" --tracks "$tracks" -o "$folder/a.flac") || say "refused: $why"
+for t in "$tracks"/*.wav; do
+  [ -s "$folder/a_tracks/$(basename "$t")" ] || say "a_tracks has no $(basename "$t")"
+done
+[ "$(ls "$folder/a_tracks" | wc -l)" = "$(ls "$tracks" | wc -l)" ] || say "a_tracks holds something else too"
+why=$(edit --tracks "$tracks" -o "$folder/b.flac") || say "without a recording: refused: $why"
+[ -s "$folder/b.flac" ] || say "the sum of the tracks was not edited"
+
+why=$(edit "$raw" --tracks "$tracks" -o "$folder/a.flac") && say "wrote over what was there"
+cp -r "$tracks" "$folder/unequal"
+head -c 400000 "$raw" >"$folder/unequal/other.wav"
+why=$(edit "$raw" --tracks "$folder/unequal" -o "$folder/c.flac") && say "took tracks of another length"
+[ "$(wc -l <<<"$why")" = 1 ] && grep -q "other" <<<"$why" || say "unclear: $why"
+ls "$folder" | grep -q '^c' && say "left something: $(ls "$folder")"
+[ $bad -eq 0 ] && echo "local_edit_tracks: ok"
+exit $bad
