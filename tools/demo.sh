@@ -8,7 +8,7 @@ cores=$(nproc)
 t0=$(date +%s)
 step() { printf '\n== %s  (%d s since the start)\n' "$*" $(($(date +%s) - t0)); }
 
-train=96 heldout=48 budget=(--retarget-updates 120 --demo-updates 200 --ppo-updates 220 --lr 5e-4 --entropy 0.001)
+train=80 heldout=40 budget=(--retarget-updates 100 --demo-updates 160 --ppo-updates 170 --lr 5e-4 --entropy 0.001)
 if [ -n "${DEMO_QUICK:-}" ]; then
   train=4 heldout=3
   budget=(--model tiny --retarget-updates 3 --demo-updates 2 --value-updates 1 --ppo-updates 3 --batch 16)
