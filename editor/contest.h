@@ -26,6 +26,7 @@ typedef struct ContestSession {
     char name[SONG_NAME_BYTES]; /* as in the store */
     char truth_path[4096];
     Hash song;
+    bool without_job; /* nothing that could be asked of it can be met: no beat was heard in it, say */
 } ContestSession;
 
 /* One (recording, Job), or what became of it. */
@@ -52,9 +53,9 @@ typedef struct Contest {
     int32_t n_sessions, jobs_per_song, n_seeds;
     bool hear; /* the judge also listens to what the mixdown makes of each edit's seams */
     uint64_t seed;
-    ContestPair *pairs;      /* owned; n_sessions x jobs_per_song */
-    ContestCell *cells;      /* owned; pair-major: cells[pair * n_rows + row] */
-    int32_t n_without_truth; /* recordings left out */
+    ContestPair *pairs;                     /* owned; n_sessions x jobs_per_song */
+    ContestCell *cells;                     /* owned; pair-major: cells[pair * n_rows + row] */
+    int32_t n_without_truth, n_without_job; /* recordings left out: before, by contest_run */
 } Contest;
 
 /* Recordings of DATA (featurized: DATA/.bandsaw) that have a truth file beside them. */

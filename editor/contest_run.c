@@ -229,7 +229,13 @@ static Status run_session(Bench *b, Runner *run, int32_t session) {
         ContestPair *pair = &c->pairs[session * c->jobs_per_song + k];
         JudgeScore best;
         pair->session = session;
-        TRY(job_draw(b, k, &pair->job, &right));
+        st = job_draw(b, k, &pair->job, &right);
+        if (st == BS_CONFLICT) {
+            c->sessions[session].without_job = true;
+            st = BS_OK;
+            goto out;
+        }
+        TRY(st);
         TRY(judge_edit(b, &pair->job, &right, &best));
         pair->right_judge = best.score;
         for (int32_t r = 0; r < c->n_rows && !run->stop; r++)
@@ -268,6 +274,22 @@ static Status open_blobs(const char *data, Cache **blobs) {
     return st == BS_OK ? cache_open(blobs, folder) : st;
 }
 
+/* Recordings of which nothing can be asked are left out of all means. */
+static void leave_out(Contest *c) {
+    const int32_t jobs = c->jobs_per_song, cells = jobs * c->n_rows;
+    int32_t n = 0;
+    for (int32_t s = 0; s < c->n_sessions; s++) {
+        if (c->sessions[s].without_job) continue;
+        c->sessions[n] = c->sessions[s];
+        memmove(&c->pairs[n * jobs], &c->pairs[s * jobs], sizeof *c->pairs * (size_t)jobs);
+        memmove(&c->cells[n * cells], &c->cells[s * cells], sizeof *c->cells * (size_t)cells);
+        for (int32_t k = 0; k < jobs; k++) c->pairs[n * jobs + k].session = n;
+        n++;
+    }
+    c->n_without_job = c->n_sessions - n;
+    c->n_sessions = n;
+}
+
 Status contest_run(Contest *c, const char *data, int32_t n_threads, ContestProgress progress, void *context) {
     Status st = BS_OK;
     Runner run = {.contest = c,
@@ -283,6 +305,9 @@ Status contest_run(Contest *c, const char *data, int32_t n_threads, ContestProgr
     if (!n_started) work(&run);
     for (int32_t i = 0; i < n_started; i++) pthread_join(threads[i], NULL);
     if (run.status != BS_OK) st = fail(run.status, "%s", run.error);
+    leave_out(c);
+    if (st == BS_OK && !c->n_sessions)
+        st = fail(BS_NOT_FOUND, "no edit of any recording of %s can be asked for", data);
 out:
     cache_close(run.blobs);
     return st;

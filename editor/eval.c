@@ -135,6 +135,9 @@ Status verb_eval(int argc, char **argv) {
     if (!set.quiet) progress_start(&bar, "evaluating", contest.n_sessions);
     TRY(contest_run(&contest, data, (int32_t)set.threads, set.quiet ? NULL : on_session, &bar));
     if (!set.quiet) progress_end(&bar, "");
+    if (contest.n_without_job)
+        fprintf(stderr, "eval: %d recordings are left out: no beat to edit was heard in them\n",
+                contest.n_without_job);
     TRY(print_table(&contest, set.out));
     if (set.json[0]) TRY(table_write_json(&contest, set.json));
     if (set.render[0]) TRY(render_best(data, set.render, &contest));
