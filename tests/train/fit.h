@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/core/rng.h"
 #include "common/core/status.h"
@@ -241,4 +242,79 @@ static inline bool fit_write(const FitNet *n, const char *name, const char *make
     fprintf(f, "static const Mlp %s = {%d, %d, %s_mean, %s_scale, %s_in, %s_bias, %s_out, %#.5gF};\n", name,
             n->n_in, n->n_hidden, name, name, name, name, name, (double)bias[2 * n->n_hidden]);
     return fclose(f) == 0;
+}
+
+/* ---- the program around it ----------------------------------------------------------------------- */
+
+/* Music that rows are collected from: numbers 0 to n - 1, `-OPTION n` on the command line. */
+typedef struct FitSource {
+    char option;
+    int32_t n;
+    Status (*collect)(FitRows *rows, int32_t number); /* a failure leaves that music out */
+} FitSource;
+
+enum { FIT_SOURCES = 3, FIT_LEAST_ROWS = 200 };
+
+typedef struct FitTask {
+    const char *name; /* "flaw": train_flaw writes flaw_weights.inc, which holds flaw_net */
+    int n_in, n_hidden;
+    FitLoss loss;
+    double decay;
+    FitSource sources[FIT_SOURCES]; /* those with an option */
+    void (*report)(const FitNet *net, const FitRows *rows);
+} FitTask;
+
+static inline void fit_collect(const FitTask *t, const int32_t n[FIT_SOURCES], FitRows *rows) {
+    int32_t done = 0, all = 0;
+    for (int s = 0; s < FIT_SOURCES; s++) all += n[s];
+    for (int s = 0; s < FIT_SOURCES; s++)
+        for (int32_t i = 0; i < n[s]; i++) {
+            if (t->sources[s].collect(rows, i) != BS_OK)
+                fprintf(stderr, "-%c %d is left out: %s\n", t->sources[s].option, i, error_text());
+            if (++done % 20 == 0) fprintf(stderr, "%d of %d, %lld rows\n", done, all, (long long)rows->n);
+        }
+}
+
+/* train_NAME [-OPTION n ...] [-r rows file, kept there or read when it is there] -o weights file */
+static inline int fit_main(const FitTask *t, int argc, char **argv) {
+    FitRows rows = {.n_in = t->n_in};
+    FitNet net = fit_net(t->n_in, t->n_hidden);
+    int32_t n[FIT_SOURCES] = {0}, n_options = 4;
+    char options[2 * FIT_SOURCES + 5] = "r:o:", name[64], maker[64];
+    const char *rows_file = NULL, *out = NULL;
+    for (int s = 0; s < FIT_SOURCES; s++) {
+        n[s] = t->sources[s].n;
+        if (t->sources[s].option) options[n_options++] = t->sources[s].option, options[n_options++] = ':';
+    }
+    for (int c; (c = getopt(argc, argv, options)) != -1;) {
+        if (c == '?') return 2;
+        if (c == 'r') rows_file = optarg;
+        if (c == 'o') out = optarg;
+        for (int s = 0; s < FIT_SOURCES; s++)
+            if (c == t->sources[s].option) n[s] = atoi(optarg);
+    }
+    if (!out) {
+        fprintf(stderr, "train_%s: give the weights file to write: -o featurizer/dsp/%s_weights.inc\n",
+                t->name, t->name);
+        return 2;
+    }
+    if (!rows_file || !fit_load(&rows, rows_file)) {
+        rows.n = 0;
+        fit_collect(t, n, &rows);
+        if (rows_file && !fit_save(&rows, rows_file)) {
+            fprintf(stderr, "train_%s: %s: the rows cannot be kept there\n", t->name, rows_file);
+            return 1;
+        }
+    }
+    if (rows.n < FIT_LEAST_ROWS) {
+        fprintf(stderr, "train_%s: %lld rows are too few\n", t->name, (long long)rows.n);
+        return 1;
+    }
+    fit_train(&net, &rows, t->loss, t->decay);
+    t->report(&net, &rows);
+    snprintf(name, sizeof name, "%s_net", t->name);
+    snprintf(maker, sizeof maker, "train_%s", t->name);
+    if (fit_write(&net, name, maker, out)) return 0;
+    fprintf(stderr, "train_%s: %s: cannot be written\n", t->name, out);
+    return 1;
 }

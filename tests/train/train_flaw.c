@@ -1,7 +1,7 @@
 // needs: featurizer simulator
 /* Trains the flaw model on simulated sessions and writes featurizer/dsp/flaw_weights.inc.
  *
- *   train_flaw [-n sessions] [-s first seed] [-r rows file] -o flaw_weights.inc
+ *   train_flaw [-n sessions] [-r rows file] -o flaw_weights.inc
  *
  * Sessions are simulated with seeds of their own (50000 on) and lengths of 40 to 200 s, heard, and every beat
  * becomes four rows: as seen with all takes, with two others, with one other, alone. The target is the true
@@ -21,7 +21,7 @@
 #include "simulator/session.h"
 #include "tests/train/fit.h"
 
-enum { HIDDEN = 16 };
+enum { FIRST_SEED = 50000, HIDDEN = 16 };
 
 /* ---- collecting -------------------------------------------------------------------------------- */
 
@@ -31,15 +31,21 @@ static float severity_at(const Truth *t, int64_t at) {
     return u->kind == UNIT_BEAT ? u->flaw : u->kind == UNIT_TAIL ? -1 : 1;
 }
 
-static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, const char *path) {
+static Status collect(FitRows *rows, int32_t number) {
+    const uint64_t seed = FIRST_SEED + (uint64_t)number;
+    char path[] = "/tmp/train_flaw_XXXXXX.wav";
+    const char *file = path;
     Status st = BS_OK;
+    int fd = mkstemps(path, 4);
+    if (fd < 0) return fail(BS_IO, "%s: cannot be made", path);
+    close(fd);
     Session session = {0};
     Song *song = NULL;
     FlawRows flaws = {0};
     Rng r = rng_at(seed, 1);
     TRY(session_make(&session, "train", seed, rng_between(&r, 40, 200)));
     TRY(audio_save(path, session.samples, session.n_samples, 2, SESSION_RATE, 16));
-    TRY(featurize_files(&path, NULL, 1, &(FeaturizeOptions){.flaw_rows = &flaws}, NULL, NULL, &song));
+    TRY(featurize_files(&file, NULL, 1, &(FeaturizeOptions){.flaw_rows = &flaws}, NULL, NULL, &song));
     for (int32_t v = 0; v < FLAW_VIEWS; v++)
         for (int32_t u = 0; u < flaws.n_units; u++) {
             const float *x = flaws.rows + ((size_t)v * (size_t)flaws.n_units + (size_t)u) * FLAW_INPUTS;
@@ -48,24 +54,11 @@ static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, cons
             if (x[0] == x[0] && severity >= 0) fit_add(rows, x, severity, number, song->units[u].bar, v);
         }
 out:
+    unlink(path);
     free(flaws.rows);
     song_free(song);
     session_drop(&session);
     return st;
-}
-
-static Status collect(FitRows *rows, int32_t n, uint64_t first_seed) {
-    char path[] = "/tmp/train_flaw_XXXXXX.wav";
-    int file = mkstemps(path, 4);
-    if (file < 0) return fail(BS_IO, "%s: cannot be made", path);
-    close(file);
-    for (int32_t i = 0; i < n; i++) {
-        Status st = collect_session(rows, first_seed + (uint64_t)i, i, path);
-        if (st != BS_OK) fprintf(stderr, "session %d is left out: %s\n", i, error_text());
-        if (i % 20 == 19) fprintf(stderr, "%d of %d sessions, %lld rows\n", i + 1, n, (long long)rows->n);
-    }
-    unlink(path);
-    return BS_OK;
 }
 
 /* ---- the report -------------------------------------------------------------------------------- */
@@ -121,40 +114,14 @@ static void report(const FitNet *net, const FitRows *r) {
     free(bars);
 }
 
-int main(int argc, char **argv) {
-    FitRows rows = {.n_in = FLAW_INPUTS};
-    FitNet net = fit_net(FLAW_INPUTS, HIDDEN);
-    int32_t n = 300;
-    uint64_t seed = 50000;
-    const char *rows_file = NULL, *out = NULL;
-    for (int c; (c = getopt(argc, argv, "n:s:r:o:")) != -1;) {
-        if (c == 'n') n = atoi(optarg);
-        if (c == 's') seed = strtoull(optarg, NULL, 10);
-        if (c == 'r') rows_file = optarg;
-        if (c == 'o') out = optarg;
-        if (c == '?') return 2;
-    }
-    if (!out) {
-        fprintf(stderr, "train_flaw: give the weights file to write: -o featurizer/dsp/flaw_weights.inc\n");
-        return 2;
-    }
-    if (!rows_file || !fit_load(&rows, rows_file)) {
-        rows.n = 0;
-        Status st = collect(&rows, n, seed);
-        if (st != BS_OK || (rows_file && !fit_save(&rows, rows_file))) {
-            fprintf(stderr, "train_flaw: %s\n", st != BS_OK ? error_text() : "the rows cannot be kept");
-            return 1;
-        }
-    }
-    if (rows.n < 1000) {
-        fprintf(stderr, "train_flaw: %lld rows are too few\n", (long long)rows.n);
-        return 1;
-    }
-    fit_train(&net, &rows, FIT_LIKELIHOOD, 3e-4);
-    report(&net, &rows);
-    if (!fit_write(&net, "flaw_net", "train_flaw", out)) {
-        fprintf(stderr, "train_flaw: %s: cannot be written\n", out);
-        return 1;
-    }
-    return 0;
-}
+static const FitTask task = {
+    .name = "flaw",
+    .n_in = FLAW_INPUTS,
+    .n_hidden = HIDDEN,
+    .loss = FIT_LIKELIHOOD,
+    .decay = 3e-4,
+    .sources = {{'n', 300, collect}},
+    .report = report,
+};
+
+int main(int argc, char **argv) { return fit_main(&task, argc, argv); }

@@ -4,8 +4,6 @@
  *   train_meter [-n pieces] [-m sessions] [-r rows file] -o meter_weights.inc
  *
  * The music is train_tempo's; beats are the true ones, so that this choice does not depend on that. */
-#include <unistd.h>
-
 #include "common/audio/audio.h"
 #include "featurizer/dsp/bars.h"
 #include "simulator/session.h"
@@ -123,32 +121,14 @@ static void report(const FitNet *net, const FitRows *r) {
                 meter[i], right[i], all[i]);
 }
 
-int main(int argc, char **argv) {
-    FitRows rows = {.n_in = BAR_CUES};
-    FitNet net = fit_net(BAR_CUES, 12);
-    int32_t n = 560, n_sessions = 120;
-    const char *rows_file = NULL, *out = NULL;
-    for (int c; (c = getopt(argc, argv, "n:m:r:o:")) != -1;) {
-        if (c == 'n') n = atoi(optarg);
-        if (c == 'm') n_sessions = atoi(optarg);
-        if (c == 'r') rows_file = optarg;
-        if (c == 'o') out = optarg;
-        if (c == '?') return 2;
-    }
-    if (!out) {
-        fprintf(stderr, "train_meter: give the weights file to write: -o featurizer/dsp/meter_weights.inc\n");
-        return 2;
-    }
-    if (!rows_file || !fit_load(&rows, rows_file)) {
-        rows.n = 0;
-        for (int32_t i = 0; i < n + n_sessions; i++) {
-            Status st = i < n ? collect_piece(&rows, i) : collect_session(&rows, i - n);
-            if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
-            if (i % 40 == 39) fprintf(stderr, "%d of %d\n", i + 1, n + n_sessions);
-        }
-        if (rows_file && !fit_save(&rows, rows_file)) return 1;
-    }
-    fit_train(&net, &rows, FIT_CHOICE, 1e-3);
-    report(&net, &rows);
-    return fit_write(&net, "meter_net", "train_meter", out) ? 0 : 1;
-}
+static const FitTask task = {
+    .name = "meter",
+    .n_in = BAR_CUES,
+    .n_hidden = 12,
+    .loss = FIT_CHOICE,
+    .decay = 1e-3,
+    .sources = {{'n', 560, collect_piece}, {'m', 120, collect_session}},
+    .report = report,
+};
+
+int main(int argc, char **argv) { return fit_main(&task, argc, argv); }

@@ -1,14 +1,13 @@
 // needs: featurizer simulator
 /* Trains the network that hears whether the band plays, and writes featurizer/dsp/presence_weights.inc.
  *
- *   train_presence [-n sessions] [-s first seed] [-r rows file] -o presence_weights.inc
+ *   train_presence [-n sessions] [-r rows file] -o presence_weights.inc
  *
  * Sessions are simulated with seeds of their own (60000 on) and lengths of 40 to 160 s. One in three is mixed
  * from some of its players only, and one in three is a piece cut out of a session, so that neither a full
  * band nor an even share of pauses is expected. The target is whether a beat of a take is played in the
  * middle of the block; what rings after the last beat is not. -r keeps the rows in a file, or reads them when
  * it is there. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@
 #include "simulator/session.h"
 #include "tests/train/fit.h"
 
-enum { HIDDEN = 24, MUSIC = WHAT_KINDS, RINGS, KINDS };
+enum { FIRST_SEED = 60000, HIDDEN = 24, MUSIC = WHAT_KINDS, RINGS, KINDS };
 
 /* The session as one microphone hears it, or some of its tracks. */
 static float *mono_of(const Session *s, Rng *r, bool some) {
@@ -39,8 +38,10 @@ static float *mono_of(const Session *s, Rng *r, bool some) {
     return mono;
 }
 
-static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, Arena *mem) {
+static Status collect(FitRows *rows, int32_t number) {
+    const uint64_t seed = FIRST_SEED + (uint64_t)number;
     Status st = BS_OK;
+    Arena mem;
     Session session = {0};
     Frames frames;
     Presence presence;
@@ -48,6 +49,7 @@ static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, Aren
     int64_t n_heard = 0;
     Rng r = rng_at(seed, 1);
     double length_s = rng_between(&r, 40, 160);
+    arena_init(&mem, (size_t)1 << 32);
     bool some = rng_between(&r, 0, 1) < 0.33, cut = rng_between(&r, 0, 1) < 0.33;
     TRY(some ? session_make_tracks(&session, "train", seed, length_s)
              : session_make(&session, "train", seed, length_s));
@@ -58,10 +60,10 @@ static Status collect_session(FitRows *rows, uint64_t seed, int32_t number, Aren
         from = (int64_t)((double)(session.n_samples - n) * rng_between(&r, 0, 1));
     }
     TRY(resample(mono + from, n, SESSION_RATE, ANALYSIS_HZ, 1, &heard, &n_heard));
-    TRY(frames_measure(&frames, mem, heard, n_heard));
+    TRY(frames_measure(&frames, &mem, heard, n_heard));
     float loud, soft;
-    TRY(takes_levels(&frames, mem, &loud, &soft));
-    TRY(presence_inputs(&presence, &frames, loud, soft, mem));
+    TRY(takes_levels(&frames, &mem, &loud, &soft));
+    TRY(presence_inputs(&presence, &frames, loud, soft, &mem));
     for (int32_t b = (int32_t)(seed % 3); b < presence.n; b += 3) {
         int64_t at =
             from + (int64_t)((b + 0.5) * PRESENCE_HOP * FRAME_HOP * ((double)SESSION_RATE / ANALYSIS_HZ));
@@ -74,19 +76,8 @@ out:
     free(mono);
     free(heard);
     session_drop(&session);
+    arena_drop(&mem);
     return st;
-}
-
-static Status collect(FitRows *rows, int32_t n, uint64_t first_seed) {
-    for (int32_t i = 0; i < n; i++) {
-        Arena mem;
-        arena_init(&mem, (size_t)1 << 32);
-        Status st = collect_session(rows, first_seed + (uint64_t)i, i, &mem);
-        if (st != BS_OK) fprintf(stderr, "session %d is left out: %s\n", i, error_text());
-        if (i % 20 == 19) fprintf(stderr, "%d of %d sessions, %lld rows\n", i + 1, n, (long long)rows->n);
-        arena_drop(&mem);
-    }
-    return BS_OK;
 }
 
 /* Per what truly sounds: how often the network says that it is music. Kept-out sessions. */
@@ -107,41 +98,14 @@ static void report(const FitNet *net, const FitRows *r) {
                     100 * said[what] / count[what], count[what]);
 }
 
-int main(int argc, char **argv) {
-    FitRows rows = {.n_in = PRESENCE_INPUTS};
-    FitNet net = fit_net(PRESENCE_INPUTS, HIDDEN);
-    int32_t n = 400;
-    uint64_t seed = 60000;
-    const char *rows_file = NULL, *out = NULL;
-    for (int c; (c = getopt(argc, argv, "n:s:r:o:")) != -1;) {
-        if (c == 'n') n = atoi(optarg);
-        if (c == 's') seed = strtoull(optarg, NULL, 10);
-        if (c == 'r') rows_file = optarg;
-        if (c == 'o') out = optarg;
-        if (c == '?') return 2;
-    }
-    if (!out) {
-        fprintf(stderr,
-                "train_presence: give the weights file to write: -o featurizer/dsp/presence_weights.inc\n");
-        return 2;
-    }
-    if (!rows_file || !fit_load(&rows, rows_file)) {
-        rows.n = 0;
-        Status st = collect(&rows, n, seed);
-        if (st != BS_OK || (rows_file && !fit_save(&rows, rows_file))) {
-            fprintf(stderr, "train_presence: %s\n", st != BS_OK ? error_text() : "the rows cannot be kept");
-            return 1;
-        }
-    }
-    if (rows.n < 1000) {
-        fprintf(stderr, "train_presence: %lld rows are too few\n", (long long)rows.n);
-        return 1;
-    }
-    fit_train(&net, &rows, FIT_LIKELIHOOD, 3e-4);
-    report(&net, &rows);
-    if (!fit_write(&net, "presence_net", "train_presence", out)) {
-        fprintf(stderr, "train_presence: %s: cannot be written\n", out);
-        return 1;
-    }
-    return 0;
-}
+static const FitTask task = {
+    .name = "presence",
+    .n_in = PRESENCE_INPUTS,
+    .n_hidden = HIDDEN,
+    .loss = FIT_LIKELIHOOD,
+    .decay = 3e-4,
+    .sources = {{'n', 400, collect}},
+    .report = report,
+};
+
+int main(int argc, char **argv) { return fit_main(&task, argc, argv); }

@@ -7,8 +7,6 @@
  * tune by its takes together, and some takes alone), loops are drums or a click without anything else. A
  * candidate is right as far as its beats agree with the true ones.
  */
-#include <unistd.h>
-
 #include "common/audio/audio.h"
 #include "featurizer/dsp/tempo.h"
 #include "simulator/session.h"
@@ -172,6 +170,9 @@ out:
 
 /* How often the likeliest candidate is a right one, among sessions kept out. */
 static void report(const FitNet *net, const FitRows *r) {
+    if (n_choices)
+        fprintf(stderr, "with the weights so far %d of %d right, %d reachable\n", n_right, n_choices,
+                n_reached);
     int32_t right[2] = {0}, all[2] = {0};
     for (int64_t k = 0, end; k < r->n; k = end) {
         end = fit_group_end(r, FIT_CHOICE, k);
@@ -187,37 +188,14 @@ static void report(const FitNet *net, const FitRows *r) {
             all[0], right[1], all[1]);
 }
 
-int main(int argc, char **argv) {
-    FitRows rows = {.n_in = TEMPO_CUES};
-    FitNet net = fit_net(TEMPO_CUES, 12);
-    int32_t n = 280, n_sessions = 240, n_loops = 120;
-    const char *rows_file = NULL, *out = NULL;
-    for (int c; (c = getopt(argc, argv, "n:k:m:r:o:")) != -1;) {
-        if (c == 'n') n = atoi(optarg);
-        if (c == 'k') n_loops = atoi(optarg);
-        if (c == 'm') n_sessions = atoi(optarg);
-        if (c == 'r') rows_file = optarg;
-        if (c == 'o') out = optarg;
-        if (c == '?') return 2;
-    }
-    if (!out) {
-        fprintf(stderr, "train_tempo: give the weights file to write: -o featurizer/dsp/tempo_weights.inc\n");
-        return 2;
-    }
-    if (!rows_file || !fit_load(&rows, rows_file)) {
-        rows.n = 0;
-        for (int32_t i = 0; i < n + n_loops + n_sessions; i++) {
-            Status st = i < n             ? collect_piece(&rows, i)
-                        : i < n + n_loops ? collect_loop(&rows, i - n)
-                                          : collect_session(&rows, i - n - n_loops);
-            if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
-            if (i % 40 == 39)
-                fprintf(stderr, "%d of %d, %d of %d right now, %d reachable\n", i + 1,
-                        n + n_loops + n_sessions, n_right, n_choices, n_reached);
-        }
-        if (rows_file && !fit_save(&rows, rows_file)) return 1;
-    }
-    fit_train(&net, &rows, FIT_CHOICE, 1e-3);
-    report(&net, &rows);
-    return fit_write(&net, "tempo_net", "train_tempo", out) ? 0 : 1;
-}
+static const FitTask task = {
+    .name = "tempo",
+    .n_in = TEMPO_CUES,
+    .n_hidden = 12,
+    .loss = FIT_CHOICE,
+    .decay = 1e-3,
+    .sources = {{'n', 280, collect_piece}, {'k', 120, collect_loop}, {'m', 240, collect_session}},
+    .report = report,
+};
+
+int main(int argc, char **argv) { return fit_main(&task, argc, argv); }

@@ -5,8 +5,6 @@
  *
  * Takes are the simulator's (seeds 90000 on), between bounds as they may be heard; two times in
  * three two sessions are laid behind each other, for few hold more than one piece. */
-#include <unistd.h>
-
 #include "common/audio/audio.h"
 #include "featurizer/dsp/tunes.h"
 #include "simulator/session.h"
@@ -94,31 +92,14 @@ static void report(const FitNet *net, const FitRows *r) {
             (long long)right[1], (long long)all[1], (long long)right[0], (long long)all[0]);
 }
 
-int main(int argc, char **argv) {
-    FitRows rows = {.n_in = TUNE_CUES};
-    FitNet net = fit_net(TUNE_CUES, 12);
-    int32_t n = 160;
-    const char *rows_file = NULL, *out = NULL;
-    for (int c; (c = getopt(argc, argv, "m:r:o:")) != -1;) {
-        if (c == 'm') n = atoi(optarg);
-        if (c == 'r') rows_file = optarg;
-        if (c == 'o') out = optarg;
-        if (c == '?') return 2;
-    }
-    if (!out) {
-        fprintf(stderr, "train_tunes: give the weights file to write: -o featurizer/dsp/tunes_weights.inc\n");
-        return 2;
-    }
-    if (!rows_file || !fit_load(&rows, rows_file)) {
-        rows.n = 0;
-        for (int32_t i = 0; i < n; i++) {
-            Status st = collect(&rows, i);
-            if (st != BS_OK) fprintf(stderr, "%d is left out: %s\n", i, error_text());
-            if (i % 40 == 39) fprintf(stderr, "%d of %d, %lld rows\n", i + 1, n, (long long)rows.n);
-        }
-        if (rows_file && !fit_save(&rows, rows_file)) return 1;
-    }
-    fit_train(&net, &rows, FIT_LIKELIHOOD, 3e-4);
-    report(&net, &rows);
-    return fit_write(&net, "tunes_net", "train_tunes", out) ? 0 : 1;
-}
+static const FitTask task = {
+    .name = "tunes",
+    .n_in = TUNE_CUES,
+    .n_hidden = 12,
+    .loss = FIT_LIKELIHOOD,
+    .decay = 3e-4,
+    .sources = {{'m', 160, collect}},
+    .report = report,
+};
+
+int main(int argc, char **argv) { return fit_main(&task, argc, argv); }
