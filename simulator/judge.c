@@ -264,19 +264,13 @@ void judge_add_sound(JudgeScore *score, double fault) {
 }
 
 static const struct {
-    const char *name, *text;
+    const char *name;
     double price;
 } prices[] = {
-#define PRICE(name, price, text) {#name, text, price},
+#define PRICE(name, price, text) {#name, price},
 #include "simulator/judge_prices.def"
 #undef PRICE
 };
-
-Status judge_print_prices(ByteWriter *w) {
-    for (size_t i = 0; i < sizeof prices / sizeof *prices; i++)
-        bytes_printf(w, "%s\t%.9g\t%s\n", prices[i].name, prices[i].price, prices[i].text);
-    return w->bad ? fail(BS_NOMEM, "out of memory") : BS_OK;
-}
 
 void judge_hash(char out[JUDGE_HASH]) {
     char text[128], hex[HASH_HEX];

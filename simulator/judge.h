@@ -42,4 +42,3 @@ void judge_add_sound(JudgeScore *score, double fault);
 
 /* Twelve hex digits over version and price table: the name of this judge, in every table of results. */
 void judge_hash(char out[JUDGE_HASH]);
-Status judge_print_prices(ByteWriter *w); /* a line a price */

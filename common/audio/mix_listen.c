@@ -12,7 +12,7 @@
 
 enum { APART_MS = 6 };
 
-double mix_mean_square(const float *x, int64_t n) {
+static double mean_square(const float *x, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
     return n ? sum / (double)n : 0;
@@ -55,7 +55,7 @@ Status probe_read(Probe *probe, AudioReader *reader, int64_t at, int32_t before_
     TRY(mix_read(reader, at - before_ms * ms, n_ms * ms, probe->samples));
     for (int64_t i = 0; i < n_ms; i++) {
         const float *x = probe->samples + i * n_block;
-        probe->energy[i] = mix_mean_square(x, n_block);
+        probe->energy[i] = mean_square(x, n_block);
         probe->edge[i] = mean_square_edge(x, n_block, info.n_channels);
     }
 out:

@@ -30,5 +30,4 @@ double probe_energy(const Probe *probe, int32_t at_ms); /* at_ms is relative to 
 int32_t probe_attacks(const Probe *probe, const Probe *other, int32_t from_ms, int32_t to_ms,
                       int32_t at_ms[MIX_MAX_ATTACKS]);
 
-double mix_mean_square(const float *x, int64_t n);
 double mix_correlation(const float *a, const float *b, int64_t n);

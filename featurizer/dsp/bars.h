@@ -26,6 +26,6 @@ Status bars_evidence(TakeBeats *takes, int32_t n_takes, Arena *mem);
 int32_t bars_meter(const TakeBeats *takes, int32_t n_takes);
 /* The likeliest phases of one take: they advance by one a beat, a slip costs. */
 Status bars_phases(TakeBeats *take, int32_t meter, Arena *mem);
-/* Sum of the evidence on beats of phase `phase`, less its mean elsewhere. */
+/* Sum of the evidence on beats of phase `phase`. */
 double bars_support(const TakeBeats *take, int32_t meter, int32_t phase);
 void bars_shift(TakeBeats *take, int32_t meter, int32_t by); /* phase = (phase + by) % meter */

@@ -1,8 +1,6 @@
 #pragma once
-/* Beats: tempo of the piece and the beats of one take, each refined to the attack it stands for.
- *
- * Tempo is decided for all regions together, because takes of one piece share its octave; each take then
- * has its own tempo near it. All times are seconds of the recording. */
+/* Beats of one take near a tempo that is given, each refined to the attack it stands for. Which tempo that is
+ * is tempo.h's business. All times are seconds of the recording. */
 #include "featurizer/dsp/takes.h"
 
 #define BEATS_MIN_BPM 55.0

@@ -1,6 +1,7 @@
-/* The order in which things are heard: takes, each with a tempo and beats of its own; which takes are of one
- * tune; then per tune its tempo and beats again, for its takes share the octave; metre and downbeats; the
- * form; its sections. Each step reads only what the steps before decided. */
+/* The order in which things are heard: takes, each with a tempo and beats of its own; those that one grid
+ * runs through are joined; which takes are of one tune; then per tune its tempo and beats again, for its
+ * takes share the octave; metre and downbeats; the form; its sections. Each step reads only what the steps
+ * before decided. */
 #include "featurizer/dsp/hearing.h"
 
 #include "featurizer/dsp/tempo.h"

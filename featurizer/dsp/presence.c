@@ -5,9 +5,8 @@
 #include "featurizer/dsp/mlp.h"
 #include "featurizer/dsp/presence_weights.inc"
 
-/* Weight of what the network says; a take goes on for twenty seconds and a pause for five, as chances of a
- * change per block. */
-static const float EVIDENCE = 1, STOPS = 0.005F, STARTS = 0.02F;
+/* A take goes on for twenty seconds and a pause for five, as chances of a change per block. */
+static const float STOPS = 0.005F, STARTS = 0.02F;
 
 static float log_add(float a, float b) { return a > b ? a + log1pf(expf(b - a)) : b + log1pf(expf(a - b)); }
 
@@ -21,14 +20,14 @@ static Status smooth(Presence *p, const float *said, Arena *mem) {
     ahead[p->n - 1][0] = ahead[p->n - 1][1] = path[p->n - 1][0] = path[p->n - 1][1] = 0;
     for (int32_t b = p->n - 2; b >= 0; b--)
         for (int s = 0; s < 2; s++) {
-            float on = EVIDENCE * said[b + 1];
+            float on = said[b + 1];
             ahead[b][s] = log_add(turn[s][0] + ahead[b + 1][0], turn[s][1] + on + ahead[b + 1][1]);
             path[b][s] = fmaxf(turn[s][0] + path[b + 1][0], turn[s][1] + on + path[b + 1][1]);
         }
     float before[2] = {0, 0};
     int state = 0;
     for (int32_t b = 0; b < p->n; b++) {
-        float on = EVIDENCE * said[b], now[2];
+        float on = said[b], now[2];
         for (int s = 0; s < 2; s++)
             now[s] = s * on + (b ? log_add(before[0] + turn[0][s], before[1] + turn[1][s]) : 0);
         p->music[b] = 1 / (1 + expf(now[0] + ahead[b][0] - now[1] - ahead[b][1]));

@@ -1,10 +1,11 @@
 /* Takes by presence.
  *
- * The level is read as a running median over 0.5 s, so stick clicks and coughs vanish and what keeps
- * sounding stays. Its histogram has two hills, playing and not playing; the threshold lies in the valley
- * (Otsu: largest variance between the two classes). Where the band plays is heard by presence.c; edges are
- * then moved to the attack and to the last frame that is loud. What parts too much (a break of the band in
- * mid-song) is put together again in hearing.c, where the beats tell that the same grid goes on. */
+ * Where the band plays is heard by presence.c; a take's front is then moved to the attack and its end back
+ * over silence. What is silence is told by the level, read as a running median over 0.5 s, so that stick
+ * clicks and coughs vanish and what keeps sounding stays: its histogram has two hills, playing and not
+ * playing, and the threshold lies in the valley (Otsu: largest variance between the two classes). What parts
+ * too much (a break of the band in mid-song) is put together again in hearing.c, where the beats tell that
+ * the same grid goes on. */
 #include "featurizer/dsp/takes.h"
 
 #include <math.h>
@@ -21,15 +22,15 @@ static int32_t level_step(float db) {
 
 static float step_level(int32_t step) { return (float)step / 2 - 100; }
 
-/* Running percentile over half a second. */
-static void running_level(const float *db, int32_t n, float share, float *out) {
+/* Running median over half a second. */
+static void running_level(const float *db, int32_t n, float *out) {
     int32_t count[LEVELS] = {0}, held = 0;
     for (int32_t k = -HALF; k < n; k++) {
         if (k + HALF < n) count[level_step(db[k + HALF])]++, held++;
         if (k - HALF - 1 >= 0) count[level_step(db[k - HALF - 1])]--, held--;
         if (k < 0) continue;
         int32_t seen = 0, s = 0;
-        while (s < LEVELS - 1 && (float)(seen += count[s]) < share * (float)held) s++;
+        while (s < LEVELS - 1 && (float)(seen += count[s]) < 0.5F * (float)held) s++;
         out[k] = step_level(s);
     }
 }
@@ -125,7 +126,7 @@ static void follow_rings(TakeMap *map, const Frames *f, const float *level, floa
 static Status measure_levels(const Frames *f, Arena *mem, float *level, float *loud_db, float *soft_db) {
     float *sorted = arena_alloc(mem, sizeof(float) * (size_t)f->n);
     if (!sorted) return fail(BS_NOMEM, "takes: out of memory");
-    running_level(f->level_db, f->n, 0.5F, level);
+    running_level(f->level_db, f->n, level);
     memcpy(sorted, level, sizeof(float) * (size_t)f->n);
     *loud_db = percentile_of(sorted, f->n, 0.9);
     *soft_db = percentile_of(sorted, f->n, 0.03);

@@ -89,7 +89,8 @@ static inline bool ladder_open(Ladder *l, uint64_t seed, double length_s) {
 
 static inline double ladder_score(const Ladder *l, const Edit *edit) {
     JudgeScore score;
-    return judge(l->t, l->t->tune, edit, l->lo, l->hi, &score) == BS_OK ? score.score : -1;
+    BS_ASSERT(judge(l->t, l->t->tune, edit, l->lo, l->hi, &score) == BS_OK);
+    return score.score;
 }
 
 /* The right edit's beats without beats[first, end), with [from, to) of the recording in their place. */
