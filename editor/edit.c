@@ -11,7 +11,7 @@
 #include "editor/edit_work.h"
 #include "editor/fit.h"
 #include "editor/repair.h"
-#include "editor/show.h"
+#include "editor/summary.h"
 #include "editor/verbs.h"
 #include "featurizer/featurize.h"
 
@@ -132,7 +132,7 @@ out:
 static void print_songs(const EditWork *w) {
     for (int32_t i = 0; i < w->n_songs; i++) {
         const EditedSong *s = &w->songs[i];
-        show_cut(stdout, s->names.song, w->policy_name, w->song, &s->cut, &s->plan);
+        summary_print(stdout, s->names.song, w->policy_name, w->song, &s->cut, &s->plan);
         if (w->set.loudness < 0) {
             char text[MIX_LOUDNESS_TEXT];
             printf("  %s\n", mix_loudness_text(&s->loudness, w->set.loudness, text));

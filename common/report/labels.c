@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/core/bytes.h"
-#include "common/host/file.h"
 
 const char *time_text(double seconds, char buf[TIME_TEXT]) {
     long long tenths = llround(seconds * 10);
@@ -36,13 +35,4 @@ Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lea
         at += n;
     }
     return w->bad ? fail(BS_NOMEM, "labels: out of memory") : BS_OK;
-}
-
-Status labels_write(const char *path, const Edit *edit, const Song *song, int64_t lead_in_samples) {
-    ByteWriter w;
-    bytes_init(&w, (size_t)edit->n_segments * 256 + 1);
-    Status st = labels_put(&w, edit, song, lead_in_samples);
-    if (st == BS_OK) st = file_replace(path, w.bytes, w.n_bytes);
-    bytes_drop(&w);
-    return st;
 }

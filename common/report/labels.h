@@ -3,9 +3,8 @@
  * decimals. Open the song, then File > Import > Labels. */
 #include "common/song/edit.h"
 
-Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lead_in_samples);
 /* song may be NULL: then takes are not named. lead_in_samples: what the song has before its first segment. */
-Status labels_write(const char *path, const Edit *edit, const Song *song, int64_t lead_in_samples);
+Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lead_in_samples);
 
 /* "1:03.2", or "1:02:03.2" from an hour on; returns buf. */
 enum { TIME_TEXT = 32 };

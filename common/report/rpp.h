@@ -14,7 +14,7 @@
 #include "common/report/clips.h"
 #include "common/song/song.h"
 
-enum { RPP_MAX_ITEMS = EDIT_MAX_SEGMENTS, RPP_MAX_BYTES = 256 << 20, RPP_MAX_TRACKS = 64 };
+enum { RPP_MAX_ITEMS = EDIT_MAX_SEGMENTS, RPP_MAX_BYTES = 256 << 20 };
 
 /* ---- writing */
 
