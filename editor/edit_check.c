@@ -47,13 +47,43 @@ static Status check_options(const EditWork *w) {
     return BS_OK;
 }
 
-Status edit_check_free(const EditWork *w, const char *path) {
+static bool is_folder(const char *path) {
+    struct stat s;
+    return !stat(path, &s) && S_ISDIR(s.st_mode);
+}
+
+/* Of files that may not be there yet. */
+static bool same_name(const char *a, const char *b) {
+    char folder_a[PATH_BYTES], folder_b[PATH_BYTES];
+    if (!strcmp(a, b)) return true;
+    if (strcmp(path_base(a), path_base(b)) != 0) return false;
+    path_folder(folder_a, a);
+    path_folder(folder_b, b);
+    return edit_same_file(folder_a, folder_b);
+}
+
+Status edit_check_free(const EditWork *w, const char *option, const char *path) {
     for (int32_t i = 0; i < w->n_files; i++)
         if (edit_same_file(path, w->files[i])) return fail(BS_INVALID, "%s: is the recording itself", path);
     if (w->set.from[0] && edit_same_file(path, w->set.from))
         return fail(BS_INVALID, "%s: is the edit itself", path);
+    for (int32_t i = 0; i < w->n_named; i++)
+        if (same_name(path, w->named[i].path))
+            return fail(BS_INVALID, "%s: %s and %s both write it; give one of them another name", path,
+                        w->named[i].option, option);
+    if (is_folder(path)) return fail(BS_INVALID, "%s %s: is a folder", option, path);
     if (file_exists(path) && !w->set.force)
         return fail(BS_EXISTS, "%s: exists already; --force writes over it", path);
+    return BS_OK;
+}
+
+/* path may be empty: then the option was not given. */
+static Status add_named(EditWork *w, const char *option, const char *path) {
+    if (!path[0]) return BS_OK;
+    Status st = edit_check_free(w, option, path);
+    if (st != BS_OK) return st;
+    BS_ASSERT(w->n_named < OUTPUTS_MAX_FILES);
+    w->named[w->n_named++] = (NamedOutput){option, path};
     return BS_OK;
 }
 
@@ -68,14 +98,15 @@ static Status check_outputs(EditWork *w) {
     const int32_t n = (int32_t)w->set.candidates;
     TRY(check_extension("--report", w->set.report, "html"));
     TRY(check_extension("--plot", w->set.plot, "svg"));
-    if (w->set.report[0]) TRY(edit_check_free(w, w->set.report));
+    TRY(add_named(w, "--report", w->set.report));
     for (int32_t k = 0; k < n; k++) {
         OutputNames *names = &w->songs[k].names;
         TRY(outputs_names(names, &w->set, k, n));
-        TRY(edit_check_free(w, names->song));
-        TRY(edit_check_free(w, names->json));
-        if (names->plot[0]) TRY(edit_check_free(w, names->plot));
-        for (int32_t i = 0; i < names->n_exports; i++) TRY(edit_check_free(w, names->exports[i].path));
+        TRY(add_named(w, "-o", names->song));
+        TRY(add_named(w, w->set.json[0] ? "--json" : "-o", names->json));
+        TRY(add_named(w, "--plot", names->plot));
+        for (int32_t i = 0; i < names->n_exports; i++)
+            TRY(add_named(w, i == 0 && w->set.labels[0] ? "--labels" : "--export", names->exports[i].path));
     }
 out:
     return st;

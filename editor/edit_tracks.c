@@ -28,7 +28,7 @@ Status edit_tracks_check(EditWork *w) {
             return fail(BS_INVALID, "%s: is the folder of the tracks itself", folder);
         for (int32_t i = 0; i < w->tracks.n; i++) {
             TRY(mix_track_path(path, folder, &w->tracks.list[i]));
-            TRY(edit_check_free(w, path));
+            TRY(edit_check_free(w, "--tracks", path));
         }
     }
 out:

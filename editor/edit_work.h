@@ -18,6 +18,10 @@ typedef struct EditedSong {
     MixLoudness loudness;
 } EditedSong;
 
+typedef struct NamedOutput {
+    const char *option, *path; /* which option names it; both borrowed */
+} NamedOutput;
+
 typedef struct EditWork {
     EditSettings set;
     const char *files[SONG_MAX_SOURCES]; /* the recording */
@@ -37,15 +41,18 @@ typedef struct EditWork {
     Edit given; /* of --from */
     EditOrigin origin;
     Asked asked;
-    EditedSong *songs; /* set.candidates */
-    int32_t n_songs;   /* made */
+    EditedSong *songs;                    /* set.candidates */
+    int32_t n_songs;                      /* made */
+    NamedOutput named[OUTPUTS_MAX_FILES]; /* all but the tracks */
+    int32_t n_named;
     Outputs outputs;
 } EditWork;
 
 /* edit_check.c: opens the recording, and refuses what can be refused before any work. */
 Status edit_check(EditWork *w, const char *usage);
 int32_t edit_bits(const EditWork *w); /* depth of the song */
-Status edit_check_free(const EditWork *w, const char *path);
+/* Refuses an input, what another option names, a folder, and without --force what is there. */
+Status edit_check_free(const EditWork *w, const char *option, const char *path);
 bool edit_same_file(const char *a, const char *b);
 
 /* edit_tracks.c: the same edit on synchronous tracks. */

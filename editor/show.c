@@ -17,13 +17,13 @@ enum { BLOCK = 16384, PEAKS = 12000 };
 
 typedef struct Settings {
 #define OPTION(type, field, key, initial, min, max, choices, help) option_##type field;
-#include "editor/sheet.def"
+#include "editor/show.def"
 #undef OPTION
 } Settings;
 
 static const Option options[] = {
 #define OPTION(...) OPTION_ENTRY(Settings, __VA_ARGS__)
-#include "editor/sheet.def"
+#include "editor/show.def"
 #undef OPTION
 };
 
@@ -83,6 +83,8 @@ Status verb_show(int argc, char **argv) {
     if (!set.out[0]) return fail(BS_INVALID, "where to? usage: %s", table.usage);
     if (strcasecmp(path_extension(set.out), "svg") != 0)
         return fail(BS_INVALID, "%s: pictures are SVG; give a name that ends in .svg", set.out);
+    if (file_exists(set.out) && !set.force)
+        return fail(BS_EXISTS, "%s: exists already; --force writes over it", set.out);
     bool shown = !set.quiet && isatty(STDERR_FILENO);
     if (shown) progress_start(&progress, "listening", 100);
     st = featurize_files(files, NULL, n, NULL, shown ? on_progress : NULL, &progress, &song);

@@ -72,7 +72,8 @@ Status rpp_read(RppProject *out, const char *path);
 void rpp_drop(RppProject *project);
 
 /* The items as an Edit of the recording. A file is recognised by its path, else by its name alone. Refused,
- * naming the place: a gap, two items that play at once, a play rate other than 1, a file that is not of the
- * recording. *more_samples gets what sounds before the first segment and after the last. */
+ * naming the place: a gap, an item of no length, two items that play at once, a play rate other than 1, a
+ * file that is not of the recording. *more_samples gets what sounds before the first segment and after the
+ * last. */
 Status rpp_edit(Edit *out, const char *name, const RppProject *project, const SourceList *sources,
                 int64_t *more_samples);

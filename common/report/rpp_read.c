@@ -342,7 +342,7 @@ static Status place(Placed *out, const char *name, const RppItem *item, const So
     if (fabs(item->rate - 1) > 1e-9)
         return fail(BS_UNSUPPORTED, "%s: the item at %.3f s plays at rate %g; only rate 1 can be cut", name,
                     item->position_s, item->rate);
-    if (!(item->length_s > 0))
+    if (llround(item->length_s * rate) < 1)
         return fail(BS_CORRUPT, "%s: the item at %.3f s is empty", name, item->position_s);
     const bool snaps = item->snap_s > 0 && item->snap_s < item->length_s;
     out->item = item;
@@ -395,6 +395,8 @@ static Status to_segments(Edit *out, const char *name, const RppProject *p, cons
                         name, (double)x->end / rate, (double)list[i + 1].at / rate);
         /* A blend may be over before the beat where the next item starts on the grid; a crack is no gap. */
         if (end > x->end && (i + 1 == n || list[i + 1].at > x->end)) end = x->end;
+        if (end <= x->grid && i + 1 == n)
+            return fail(BS_CORRUPT, "%s: the item at %.3f s is empty", name, x->item->position_s);
         if (end <= x->grid)
             return fail(BS_INVALID, "%s: two items play at %.3f s; trim one of them", name,
                         list[i + 1].item->position_s);

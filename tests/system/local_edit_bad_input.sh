@@ -23,6 +23,7 @@ head -c $((44 + 2 * 44100 * 4)) "$raw" > bad/two-seconds.wav
 head -c 100000 /dev/zero > bad/zeros.wav
 printf 'not weights' > bad/policy.safetensors
 printf 'a song that was here before' > out/there.wav
+printf 'a sheet that was here before' > out/there.svg
 
 # refuse NAME WORDS ARGUMENTS...: fails with one line that holds WORDS, and leaves out/ as it was
 refuse() {
@@ -69,6 +70,9 @@ refuse "unknown option"     "target"         edit "$raw" -o out/a.wav --targt 1:
 refuse "no such policy"     "no such file"   edit "$raw" -o out/a.wav --policy bad/none.safetensors
 refuse "policy is no policy" "policy.safetensors" edit "$raw" -o out/a.wav --policy bad/policy.safetensors
 refuse "policy and baseline" "which"         edit "$raw" -o out/a.wav --policy bad/policy.safetensors --baseline crop
+
+refuse "sheet is there"     "force"          "$B/bandsaw-editor" show --quiet "$raw" -o out/there.svg
+"$B/bandsaw-editor" show --quiet "$raw" -o out/there.svg --force && grep -q '<svg' out/there.svg || { failed=1; echo "FAILED show --force writes over what is there"; }
 
 # A disk that is full after 100 KB, for each format; and one where only the decision list does not fit.
 full() { (ulimit -f 100; edit "$@"); }

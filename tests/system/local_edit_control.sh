@@ -158,6 +158,14 @@ refuse "report is no page"  "--report"       edit "$raw" -o r.wav --report song.
 refuse "report is there"    "--force"        edit "$raw" -o r.wav --report a.html
 refuse "export is there"    "--force"        edit "$raw" -o r.wav --export a.rpp
 refuse "json is there"      "--force"        again --from a.wav.json -o r.wav --json b.wav.json
+refuse "json over the song" "-o --json"      edit "$raw" -o r.wav --json ./r.wav
+refuse "export twice"       "--export"       edit "$raw" -o r.wav --export r.rpp,r.rpp
+refuse "labels and export"  "--labels --export" edit "$raw" -o r.wav --labels r.txt --export txt
+refuse "labels over the json" "-o --labels"  edit "$raw" -o r.wav --labels r.wav.json
+mkdir folder.svg folder.rpp folder.wav
+refuse "plot is a folder"   "--plot folder"  edit "$raw" -o a.wav --force --plot folder.svg
+refuse "export is a folder" "--export folder" edit "$raw" -o a.wav --force --export folder.rpp
+refuse "song is a folder"   "-o folder"      edit "$raw" -o folder.wav --force
 refuse "edit of no edit"    "marks.txt"      again --from marks.txt "$raw" -o r.wav
 
 # ---- readers of other people's

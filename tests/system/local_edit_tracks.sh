@@ -26,5 +26,17 @@ head -c 400000 "$raw" >"$folder/unequal/other.wav"
 why=$(edit "$raw" --tracks "$folder/unequal" -o "$folder/c.flac") && say "took tracks of another length"
 [ "$(wc -l <<<"$why")" = 1 ] && grep -q "other" <<<"$why" || say "unclear: $why"
 ls "$folder" | grep -q '^c' && say "left something: $(ls "$folder")"
+
+# What cannot be written is refused while the old song and its tracks are still there, --force or not.
+one=$(basename "$(ls "$tracks"/*.wav | tail -1)")
+before=$(cd "$folder" && md5sum a.flac a_tracks/*)
+why=$(edit "$raw" --tracks "$tracks" -o "$folder/a.flac" --force --json "$folder/a_tracks/$one") && say "a track and the JSON under one name"
+grep -q -- "--json and --tracks" <<<"$why" || say "unclear: $why"
+[ "$before" = "$(cd "$folder" && md5sum a.flac a_tracks/*)" ] || say "a refusal changed the song that was there"
+rm "$folder/a_tracks/$one" && mkdir "$folder/a_tracks/$one"
+before=$(cd "$folder" && md5sum a.flac a_tracks/* 2>&1)
+why=$(edit "$raw" --tracks "$tracks" -o "$folder/a.flac" --force) && say "wrote a track over a folder"
+grep -q "$one: is a folder" <<<"$why" || say "unclear: $why"
+[ "$before" = "$(cd "$folder" && md5sum a.flac a_tracks/* 2>&1)" ] || say "a refusal lost tracks that were there"
 [ $bad -eq 0 ] && echo "local_edit_tracks: ok"
 exit $bad

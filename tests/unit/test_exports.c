@@ -110,7 +110,10 @@ static void a_project_that_is_no_song_is_refused_with_the_place(void **state) {
                  {ITEM("0", "2", "1", "PLAYRATE 1.5 1 0\n"), "rate 1.5"},
                  {ITEM("0", "2", "19", ""), "beyond the recording"},
                  {"<ITEM\nPOSITION 0\nLENGTH 2\n<SOURCE WAVE\nFILE other.wav\n>\n>\n", "other.wav"},
-                 {"<ITEM\nPOSITION 0\nLENGTH 2\n>\n", "no audio"}};
+                 {"<ITEM\nPOSITION 0\nLENGTH 2\n>\n", "no audio"},
+                 {ITEM("3", "0.000001", "1", ""), "the item at 3.000 s is empty"},
+                 {ITEM("0", "2", "1", "") ITEM("2", "0.000001", "1", ""), "the item at 2.000 s is empty"},
+                 {ITEM("3", "0.010001", "1", "SNAPOFFS 0.01\n"), "the item at 3.000 s is empty"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         RppProject project;
         Edit edit;

@@ -15,6 +15,7 @@
 #include "simulator/rate.h"
 #include "simulator/session.h"
 #include "simulator/spoil.h"
+#include "simulator/verbs.h"
 
 static char folder[64];
 
@@ -208,6 +209,30 @@ static void folders_without_what_is_needed_are_refused_in_one_line(void **state)
     assert_false(file_exists(out));
 }
 
+static void judgments_that_are_there_are_written_over_only_with_force(void **state) {
+    (void)state;
+    char there[PATH_BYTES], path[PATH_BYTES], out[PATH_BYTES];
+    char *const plain[] = {"rate", there, NULL}, *const forced[] = {"rate", there, "--force", NULL};
+    size_t n;
+    assert_int_equal(path_join(there, folder, "there"), BS_OK);
+    assert_int_equal(dir_make(there, 0777), BS_OK);
+    assert_int_equal(path_join(path, there, "s.truth.json"), BS_OK);
+    assert_int_equal(path_join(out, there, "judgments.jsonl"), BS_OK);
+    Truth *t = session(600);
+    assert_int_equal(truth_write(t, path), BS_OK);
+    truth_free(t);
+    assert_int_equal(file_replace(out, "of people\n", 10), BS_OK);
+    assert_int_equal(verb_rate(2, (char **)plain), BS_EXISTS);
+    assert_non_null(strstr(error_text(), "judgments.jsonl: exists already; --force"));
+    char *text = slurp(out, &n);
+    assert_string_equal(text, "of people\n");
+    free(text);
+    assert_int_equal(verb_rate(3, (char **)forced), BS_OK);
+    text = slurp(out, &n);
+    assert_memory_equal(text, "{\"version\":1", 12);
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_two_raters_are_alike_and_some_are_blind),
@@ -217,6 +242,7 @@ int main(void) {
         cmocka_unit_test(kendalls_tau_counts_pairs),
         cmocka_unit_test(a_folder_becomes_judgments_that_repeat_and_can_be_read),
         cmocka_unit_test(folders_without_what_is_needed_are_refused_in_one_line),
+        cmocka_unit_test(judgments_that_are_there_are_written_over_only_with_force),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
