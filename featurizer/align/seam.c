@@ -205,6 +205,17 @@ static int64_t best_cut(Seamer *s, int64_t n, double level_a, double level_b, bo
     return best;
 }
 
+/* A sample of the edit is that of the recording, `x` with its gain, but for rounding. */
+static bool agrees(float e, float x) { return fabsf(e - x) < 1e-4F + 1e-3F * fabsf(e); }
+
+/* Nothing but a's samples before `cut` and b's from there on: then no fade explains it better. */
+static bool cut_is_whole(const Seamer *s, int64_t n, int64_t cut, float gain) {
+    const float *e = s->plain[0] + TONE_MARGIN;
+    for (int64_t i = 0; i < n; i++)
+        if (!agrees(e[i], gain * s->plain[i < cut ? 1 : 2][TONE_MARGIN + i])) return false;
+    return true;
+}
+
 /* ---- all of it --------------------------------------------------------------------------------- */
 
 /* Level of the piece where it is alone: blocks [from, to). */
@@ -305,20 +316,24 @@ Status seam_fit(Seamer *s, const Run *a, const Run *b, double from, double to, S
     sum_errors(&fine);
     fade = descend(&fine, fade);
     double cut_error;
+    const float gain = tone_gain(s->tone);
     int64_t cut = best_cut(s, n, level_a, level_b, false, &cut_error);
     bool is_fade =
         (fade.end - fade.start) * BLOCK > 0.001 * s->hz && fade_is_clear(&fine, &fade, (double)cut / BLOCK);
     find_unlike(&fine, &fade, &out->unlike_start, &out->unlike_end);
     out->unlike_start = (double)lo + BLOCK * out->unlike_start;
     out->unlike_end = (double)lo + BLOCK * out->unlike_end;
+    if (tone_plain(s->tone)) {
+        const int64_t plain = best_cut(s, n, gain, gain, true, &cut_error);
+        is_fade = is_fade && !cut_is_whole(s, n, plain, gain);
+        if (!is_fade) cut = plain;
+    }
     if (is_fade) {
         out->start = (double)lo + BLOCK * fade.start;
         out->end = (double)lo + BLOCK * fade.end;
         out->join.shape = (uint8_t)fade.shape;
         measure_curve(&fine, &fade, &out->join);
     } else {
-        if (tone_plain(s->tone))
-            cut = best_cut(s, n, tone_gain(s->tone), tone_gain(s->tone), true, &cut_error);
         out->start = out->end = (double)(lo + cut);
         set_cut(&out->join);
     }
@@ -366,7 +381,7 @@ Status seam_exact_edge(Seamer *s, const Run *r, double near, bool forward, doubl
     double best = -1, sum = 0; /* agreeing samples count for, others against */
     for (int64_t i = 0; i < 2 * REACH; i++) {
         int64_t t = forward ? i : 2 * REACH - 1 - i;
-        sum += fabsf(e[t] - gain * a[t]) < 1e-4F + 1e-3F * fabsf(e[t]) ? 1 : -4;
+        sum += agrees(e[t], gain * a[t]) ? 1 : -4;
         if (sum > best) best = sum, *out = (double)(lo + (forward ? t + 1 : t));
     }
 out:

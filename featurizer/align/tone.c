@@ -8,6 +8,7 @@
 #include "featurizer/dsp/fft.h"
 
 enum { POINTS = 4096, BINS = POINTS / 2 + 1, MOST = 500, SMOOTH = 12, BLOCK = 16384 };
+static const double PLAIN_DB = 45;                      /* explained over not, in a copy */
 enum { BEFORE = 128, AFTER = 1024, WEIGHT_REACH = 48 }; /* together under TONE_MARGIN */
 
 struct Tone {
@@ -49,8 +50,19 @@ static double inside(const Run *r, double *length) {
     return span > POINTS ? r->first + inset : (r->first + r->last - POINTS) / 2;
 }
 
-/* Frames all along the runs, at most MOST. */
-static Status gather(Spectra *s, Fft *fft, const Run *runs, int32_t n_runs, Pcm *raw, Pcm *edit) {
+/* y is x up to a gain, and is not silent. */
+static bool is_copy(const float *x, const float *y) {
+    double xx = 0, xy = 0, yy = 0;
+    for (int i = 0; i < POINTS; i++) {
+        double a = x[i], b = y[i];
+        xx += a * a, xy += a * b, yy += b * b;
+    }
+    return yy > 0 && xx > 0 && yy - xy * xy / xx < pow(10, -PLAIN_DB / 10) * yy;
+}
+
+/* Frames all along the runs, at most MOST; `copies` gets those that are plain copies. */
+static Status gather(Spectra *s, Spectra *copies, Fft *fft, const Run *runs, int32_t n_runs, Pcm *raw,
+                     Pcm *edit) {
     Status st = BS_OK;
     float x[POINTS], y[POINTS], hann[POINTS];
     double total = 0, next = 0, before = 0, length;
@@ -65,6 +77,7 @@ static Status gather(Spectra *s, Fft *fft, const Run *runs, int32_t n_runs, Pcm 
             TRY(pcm_read(edit, at, 1, POINTS, y));
             TRY(pcm_read(raw, run_at(r, at), r->rate, POINTS, x));
             add_spectra(s, fft, x, y, hann);
+            if (is_copy(x, y)) add_spectra(copies, fft, x, y, hann);
         }
         before += length;
     }
@@ -150,13 +163,13 @@ static void measure(Tone *t, const Spectra *s, const double *taps) {
     double rest = all - explained > 1e-12 * all ? all - explained : 1e-12 * all + 1e-300;
     t->gain = (float)peak;
     t->ratio_db = (float)(10 * log10((explained + 1e-300) / rest));
-    t->plain = t->ratio_db > 45 && peak * peak > 0.9995 * energy;
+    t->plain = t->ratio_db > PLAIN_DB && peak * peak > 0.9995 * energy;
 }
 
 Status tone_learn(Tone **out, const Run *runs, int32_t n_runs, Pcm *raw, Pcm *edit) {
     Status st = BS_OK;
     Fft *small = NULL;
-    Spectra *s = calloc(1, sizeof *s);
+    Spectra *s = calloc(2, sizeof *s); /* of all frames, and of copies */
     Tone *t = calloc(1, sizeof *t);
     double taps[BEFORE + AFTER + 1], weights[2 * WEIGHT_REACH + 1];
     *out = NULL;
@@ -166,14 +179,16 @@ Status tone_learn(Tone **out, const Run *runs, int32_t n_runs, Pcm *raw, Pcm *ed
     if (!t->raw_filter || !t->edit_filter) TRY(fail(BS_NOMEM, "align: out of memory"));
     TRY(fft_open(&small, POINTS));
     TRY(fft_open(&t->fft, BLOCK));
-    TRY(gather(s, small, runs, n_runs, raw, edit));
-    make_taps(s, small, taps);
-    measure(t, s, taps);
+    TRY(gather(&s[0], &s[1], small, runs, n_runs, raw, edit));
+    /* where most frames are copies, the others lie over a seam that is not known yet */
+    const Spectra *used = 2 * s[1].n > s[0].n ? &s[1] : &s[0];
+    make_taps(used, small, taps);
+    measure(t, used, taps);
     if (t->plain) { /* a gain, and nothing else: no blur around seams */
         memset(taps, 0, sizeof taps);
         taps[BEFORE] = t->gain;
     }
-    make_weights(s, small, weights);
+    make_weights(used, small, weights);
     taps_to_filter(t->fft, weights, 2 * WEIGHT_REACH + 1, WEIGHT_REACH, t->edit_filter);
     taps_to_filter(t->fft, taps, BEFORE + AFTER + 1, BEFORE, t->raw_filter);
     for (int k = 0; k <= BLOCK / 2; k++) {

@@ -104,6 +104,83 @@ static void finds_hard_cuts_to_the_sample(void **state) {
     free(m.x);
 }
 
+/* Pieces from anywhere in the recording; N / 100 rounds of them. */
+static void finds_random_cuts_to_the_sample(void **state) {
+    (void)state;
+    const char *given = getenv("N");
+    int n_rounds = given ? atoi(given) / 100 : 3;
+    n_rounds = n_rounds < 3 ? 3 : n_rounds > 100 ? 100 : n_rounds;
+    for (int round = 0; round < n_rounds; round++) {
+        Alignment a;
+        Rng rng = rng_at(8 + (uint64_t)round, 1);
+        double cuts[12][2];
+        const int32_t n = 1 + (int32_t)rng_below(&rng, 12);
+        for (int32_t i = 0; i < n; i++) {
+            const double length = rng_between(&rng, 1.5, 4);
+            cuts[i][0] = rng_between(&rng, 0, 40 - length);
+            cuts[i][1] = cuts[i][0] + length;
+        }
+        MatEdit e = plan((const double(*)[2])cuts, n, 0);
+        Mat m = mat_render(&raw, &e);
+        save_and_align("random.wav", &m, 2, MAT_RATE, &a);
+        assert_pieces(&a, &e, 0, 1); /* two neighbours may agree by chance */
+        assert_true(a.plain);
+        assert_int_equal(a.n_others, 0);
+        assert_int_equal(a.pieces[n - 1].edit_end, m.n);
+        for (int32_t i = 1; i < n; i++) assert_int_equal(a.pieces[i].join.shape, SHAPE_CUT);
+        align_drop(&a);
+        free(m.x);
+    }
+}
+
+static void keeps_silence_within_a_piece(void **state) {
+    (void)state;
+    Alignment a;
+    const double around[][2] = {{6, 16}, {30, 33}};
+    Mat paused = mat_new(raw.n);
+    memcpy(paused.x, raw.x, sizeof(float) * 2 * (size_t)raw.n);
+    memset(paused.x + 2 * 10 * MAT_RATE, 0, sizeof(float) * 2 * 3 * MAT_RATE);
+    MatEdit e = plan(around, 2, 0);
+    Mat m = mat_render(&paused, &e);
+    assert_int_equal(mat_save(at("paused.wav"), &paused, 2, MAT_RATE), BS_OK);
+    assert_int_equal(mat_save(at("kept.wav"), &m, 2, MAT_RATE), BS_OK);
+    const char *raws[1] = {at("paused.wav")};
+    assert_int_equal(align_files(raws, 1, at("kept.wav"), &a), BS_OK);
+    assert_pieces(&a, &e, 0, 0);
+    assert_int_equal(a.n_others, 0);
+    align_drop(&a);
+    free(m.x);
+    free(paused.x);
+}
+
+static void forgives_fades_at_both_ends(void **state) {
+    (void)state;
+    Alignment a;
+    const double one[][2] = {{5, 14}};
+    enum { IN = 10000, OUT = 100000 };
+    MatEdit e = plan(one, 1, 0);
+    Mat m = mat_render(&raw, &e);
+    for (int64_t t = 0; t < 2 * m.n; t++) {
+        const int64_t from_end = m.n - 1 - t / 2;
+        m.x[t] *= (float)fmin(1, fmin((double)(t / 2) / IN, (double)from_end / OUT));
+    }
+    save_and_align("faded.wav", &m, 2, MAT_RATE, &a);
+    assert_pieces(&a, &e, 0, 1);
+    align_drop(&a);
+    free(m.x);
+}
+
+static void finds_the_middle_of_a_short_fade(void **state) {
+    (void)state;
+    Alignment a;
+    MatEdit e = plan(ranges, N_RANGES, 400.0 / MAT_RATE);
+    Mat m = mat_render(&raw, &e);
+    save_and_align("fade400samples.wav", &m, 2, MAT_RATE, &a);
+    assert_pieces(&a, &e, 0, 5);
+    align_drop(&a);
+    free(m.x);
+}
+
 static void passes_over_gain_and_polarity(void **state) {
     (void)state;
     Alignment a;
@@ -226,6 +303,13 @@ static void refuses_what_is_no_edit_of_the_recording(void **state) {
     assert_refused(at("silence.wav"), raw_path, BS_CORRUPT, "silence.wav: only silence");
     assert_refused(raw_path, at("brief.wav"), BS_INVALID, "0.50 s are too short");
     assert_refused(raw_path, at("missing.wav"), BS_NOT_FOUND, "missing.wav");
+    static const float none[] = {NAN, INFINITY};
+    for (int k = 0; k < 2; k++) {
+        other.x[2000] = none[k];
+        assert_int_equal(audio_save(at("none.wav"), other.x, other.n, 2, MAT_RATE, 32), BS_OK);
+        assert_refused(raw_path, at("none.wav"), BS_NONFINITE, "none.wav: sample 1000 is not a number");
+        assert_refused(at("none.wav"), raw_path, BS_NONFINITE, "none.wav: sample 1000 is not a number");
+    }
     free(other.x);
     free(silence.x);
 }
@@ -243,6 +327,10 @@ static void says_so_when_recording_and_edit_are_mixed_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_hard_cuts_to_the_sample),
+        cmocka_unit_test(finds_random_cuts_to_the_sample),
+        cmocka_unit_test(keeps_silence_within_a_piece),
+        cmocka_unit_test(forgives_fades_at_both_ends),
+        cmocka_unit_test(finds_the_middle_of_a_short_fade),
         cmocka_unit_test(passes_over_gain_and_polarity),
         cmocka_unit_test(passes_over_another_rate_in_mono),
         cmocka_unit_test(finds_short_fades_through_mp3),
