@@ -2,14 +2,11 @@
  * Kaiser-windowed sinc whose table is made once. */
 #include "featurizer/align/pcm.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include "featurizer/mono.h"
 
 enum { HALF = 32, PHASES = 512, CHUNK = 16384 };
 
@@ -19,8 +16,7 @@ struct Pcm {
     const char *path;
     float *frames, *mono; /* scratch: CHUNK frames; what one pcm_read needs */
     int64_t mono_room;
-    float *coarse; /* mapped */
-    int64_t n_coarse;
+    Mono coarse;
     double *sinc; /* [HALF * PHASES + 1]: one side, of width HALF */
 };
 
@@ -60,70 +56,9 @@ out:
     return st;
 }
 
-/* ---- the whole of it, coarse ------------------------------------------------------------------- */
-
-static Status write_all(int fd, const float *x, int64_t n) {
-    const char *at = (const char *)x;
-    for (size_t left = (size_t)n * sizeof *x; left;) {
-        ssize_t put = write(fd, at, left);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0)
-            return fail(BS_IO, "no room to unpack audio (set TMPDIR to a larger disk): %s", strerror(errno));
-        at += put;
-        left -= (size_t)put;
-    }
-    return BS_OK;
-}
-
-static Status spool_open(int *fd) {
-    const char *folder = getenv("TMPDIR");
-    char name[4096];
-    int n = snprintf(name, sizeof name, "%s/bandsaw-align-XXXXXX", folder && *folder ? folder : "/tmp");
-    if (n < 0 || n >= (int)sizeof name) return fail(BS_TOO_BIG, "$TMPDIR is too long");
-    *fd = mkostemp(name, O_CLOEXEC);
-    if (*fd < 0) return fail(BS_IO, "%s: no room to unpack audio: %s", name, strerror(errno));
-    unlink(name);
-    return BS_OK;
-}
-
-static Status make_coarse(Pcm *p) {
-    Status st = BS_OK;
-    Resampler *resampler = NULL;
-    float *made = NULL;
-    int fd = -1;
-    int64_t n = p->info.n_samples;
-    TRY(spool_open(&fd));
-    TRY(resampler_open(&resampler, p->info.sample_rate_hz, COARSE_HZ, 1));
-    made = malloc(sizeof *made * (size_t)resampler_room(resampler, CHUNK));
-    if (!made) TRY(fail(BS_NOMEM, "%s: out of memory", p->path));
-    for (int64_t at = 0, k; at <= n; at += CHUNK) { /* the last push is empty: what is still held */
-        int64_t want = n - at < CHUNK ? n - at : CHUNK;
-        TRY(read_mono(p, at, want, p->mono));
-        TRY(resampler_push(resampler, want ? p->mono : NULL, want, made, &k));
-        TRY(write_all(fd, made, k));
-        p->n_coarse += k;
-        if (want == CHUNK) continue;
-        if (want) {
-            TRY(resampler_push(resampler, NULL, 0, made, &k));
-            TRY(write_all(fd, made, k));
-            p->n_coarse += k;
-        }
-        break;
-    }
-    if (p->n_coarse < 1) TRY(fail(BS_CORRUPT, "%s: 0 audio samples; is the file empty?", p->path));
-    void *map = mmap(NULL, (size_t)p->n_coarse * sizeof(float), PROT_READ, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED) TRY(fail(BS_NOMEM, "%s: cannot map it: %s", p->path, strerror(errno)));
-    p->coarse = map;
-out:
-    if (fd >= 0) close(fd);
-    resampler_close(resampler);
-    free(made);
-    return st;
-}
-
 const float *pcm_coarse(const Pcm *p, int64_t *n_samples) {
-    *n_samples = p->n_coarse;
-    return p->coarse;
+    *n_samples = p->coarse.n_samples;
+    return p->coarse.samples;
 }
 
 /* ---- opening ----------------------------------------------------------------------------------- */
@@ -142,7 +77,8 @@ Status pcm_open(Pcm **out, const char *const *paths, int32_t n_paths) {
     p->sinc = malloc(sizeof *p->sinc * (HALF * PHASES + 1));
     if (!p->frames || !p->mono || !p->sinc) TRY(fail(BS_NOMEM, "%s: out of memory", p->path));
     make_sinc(p->sinc);
-    TRY(make_coarse(p));
+    TRY(mono_read(&p->coarse, p->reader, COARSE_HZ));
+    if (p->coarse.n_samples < 1) TRY(fail(BS_CORRUPT, "%s: 0 audio samples; is the file empty?", p->path));
     *out = p;
     p = NULL;
 out:
@@ -152,7 +88,7 @@ out:
 
 void pcm_close(Pcm *p) {
     if (!p) return;
-    if (p->coarse) munmap(p->coarse, (size_t)p->n_coarse * sizeof(float));
+    mono_drop(&p->coarse);
     audio_close(p->reader);
     free(p->frames);
     free(p->mono);
@@ -162,7 +98,6 @@ void pcm_close(Pcm *p) {
 
 AudioInfo pcm_info(const Pcm *p) { return p->info; }
 const char *pcm_path(const Pcm *p) { return p->path; }
-AudioReader *pcm_reader(Pcm *p) { return p->reader; }
 
 /* ---- pieces ------------------------------------------------------------------------------------ */
 

@@ -1,8 +1,8 @@
 #pragma once
 /* Pcm: one recording as the aligner reads it: mono, in two ways.
  *
- * The whole of it at COARSE_HZ, for searching: in an unlinked file that is mapped, so that memory does not
- * grow with hours. And any piece of it at its own rate or resampled on the fly, for measuring. One thread
+ * The whole of it at COARSE_HZ, for searching: a Mono, so that memory does not grow with hours (mono.h says
+ * how). And any piece of it at its own rate or resampled on the fly, for measuring. One thread
  * uses a Pcm. */
 #include "common/audio/audio.h"
 
@@ -14,7 +14,6 @@ Status pcm_open(Pcm **out, const char *const *paths, int32_t n_paths);
 void pcm_close(Pcm *pcm);
 AudioInfo pcm_info(const Pcm *pcm);
 const char *pcm_path(const Pcm *pcm); /* of the first file */
-AudioReader *pcm_reader(Pcm *pcm);
 
 /* All of it at COARSE_HZ; silence would be all zeros. */
 const float *pcm_coarse(const Pcm *pcm, int64_t *n_samples);
