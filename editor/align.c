@@ -7,6 +7,7 @@
 #include "common/host/config.h"
 #include "common/host/file.h"
 #include "editor/align_json.h"
+#include "editor/edit_work.h"
 #include "editor/verbs.h"
 
 typedef struct Settings {
@@ -53,6 +54,18 @@ static void say(const Alignment *a) {
             n_moves[MOVE_LOOP], n_moves[MOVE_REUSE], n_moves[MOVE_REORDER], a->n_others, n_ties);
 }
 
+/* No input may be written over, with --force neither. */
+static Status check_out(const Settings *set, const char *const *files, int n) {
+    if (!set->out[0]) return BS_OK;
+    for (int i = 0; i < n; i++)
+        if (edit_same_file(set->out, files[i]))
+            return fail(BS_INVALID, "%s: is the %s itself; give -o another name", set->out,
+                        i < n - 1 ? "recording" : "edit");
+    if (file_exists(set->out) && !set->force)
+        return fail(BS_EXISTS, "%s: exists already; --force writes over it", set->out);
+    return BS_OK;
+}
+
 Status verb_align(int argc, char **argv) {
     Status st = BS_OK;
     Settings set;
@@ -66,8 +79,7 @@ Status verb_align(int argc, char **argv) {
     TRY(config_parse(&table, &set, argc, argv, files, SONG_MAX_SOURCES + 1, &n, &help));
     if (help) return BS_OK;
     if (n < 2) TRY(fail(BS_INVALID, "a recording and an edit of it are needed; usage: %s", table.usage));
-    if (set.out[0] && file_exists(set.out) && !set.force)
-        TRY(fail(BS_EXISTS, "%s: exists already; --force writes over it", set.out));
+    TRY(check_out(&set, files, n));
     TRY(align_files(files, n - 1, files[n - 1], &alignment));
     TRY(align_edit(&alignment, 0, &edit));
     TRY(align_json(&alignment, &edit, &json));

@@ -100,38 +100,12 @@ out:
     return st;
 }
 
-static Status fill_segments(Json *root, const Edit *edit) {
-    Status st = BS_OK;
-    Json *list = json_new_array(), *row = NULL, *given;
-    if (!list) return fail(BS_NOMEM, "align: out of memory");
-    for (int32_t i = 0; i < edit->n_segments; i++) {
-        row = json_new_array();
-        if (!row) TRY(fail(BS_NOMEM, "align: out of memory"));
-        TRY(json_append(row, json_new_integer(edit->segments[i].start_sample)));
-        TRY(json_append(row, json_new_integer(edit->segments[i].end_sample)));
-        TRY(json_append(row, json_new_text(edit_fade_names[edit->segments[i].fade])));
-        given = row;
-        row = NULL;
-        TRY(json_append(list, given));
-    }
-    given = list;
-    list = NULL;
-    TRY(json_set(root, "segments", given));
-out:
-    json_free(row);
-    json_free(list);
-    return st;
-}
-
 Status align_json(const Alignment *a, const Edit *edit, Json **out) {
     Status st = BS_OK;
     *out = NULL;
     Json *root = json_new_object();
     if (!root) return fail(BS_NOMEM, "align: out of memory");
-    TRY(json_set_i64(root, "version", EDIT_JSON_VERSION));
-    TRY(json_set_hash(root, "song", &edit->song));
-    TRY(json_set_i64(root, "sample_rate", edit->sample_rate_hz));
-    TRY(fill_segments(root, edit));
+    TRY(edit_json_fill(root, edit));
     TRY(json_set_i64(root, "edit_sample_rate", a->edit_rate_hz));
     TRY(json_set_i64(root, "raw_samples", a->n_raw));
     TRY(json_set_i64(root, "edit_samples", a->n_edit));

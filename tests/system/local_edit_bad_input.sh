@@ -60,6 +60,11 @@ refuse "no recording"       "no recording"   edit -o out/a.wav
 refuse "no output"          "where"          edit "$raw"
 refuse "output is there"    "force"          edit "$raw" -o out/there.wav
 refuse "output is input"    "itself"         edit "$raw" -o "$raw" --force
+cp "$raw" out/raw.wav; cp whole.flac out/song.flac
+refuse "align over recording" "recording itself" "$B/bandsaw-editor" align out/raw.wav out/song.flac -o out/raw.wav --force
+refuse "align over edit"    "edit itself"    "$B/bandsaw-editor" align out/raw.wav out/song.flac -o out/../out/song.flac --force
+refuse "align output there" "force"          "$B/bandsaw-editor" align out/raw.wav out/song.flac -o out/there.wav
+rm out/raw.wav out/song.flac
 refuse "output format"      "flac"           edit "$raw" -o out/a.xyz
 refuse "no such folder"     "no such file"   edit "$raw" -o out/no/such/a.wav
 refuse "folder is a file"   "not a directory" edit "$raw" -o out/there.wav/a.wav
