@@ -248,6 +248,11 @@ static void files_that_are_no_rendering_of_the_edit_are_refused(void **state) {
     save_hard_cuts(&r, &other, 0);
     assert_int_equal(ear_hear_file(r.ear, &edit, r.song, &heard), BS_INVALID);
     assert_non_null(strstr(error_text(), "long"));
+    float notes[2000] = {[1000] = NAN};
+    assert_int_equal(audio_save(r.song, notes, 1000, 2, SESSION_RATE, 32), BS_OK);
+    assert_int_equal(ear_hear_file(r.ear, &edit, r.song, &heard), BS_NONFINITE);
+    assert_non_null(strstr(error_text(), "song.wav: sample 500 is not a number"));
+    save_hard_cuts(&r, &other, 0);
     const char *file = r.song;
     JudgeEar *none;
     assert_int_equal(ear_open(&none, r.session.truth, &file, 1), BS_INVALID);
