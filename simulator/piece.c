@@ -18,7 +18,7 @@ void piece_free(Piece *p) {
     free(p);
 }
 
-/* Beats of the bar that begins at unit u, or 0 when it is not whole. */
+/* Whether the bar that begins at unit u is whole. */
 static bool whole_bar(const Song *s, int32_t u, int32_t meter) {
     if (u + meter > s->n_units) return false;
     for (int32_t k = 0; k < meter; k++) {
@@ -52,16 +52,20 @@ static int32_t longest_run(const Song *s, int32_t *n_bars) {
     return best;
 }
 
-static void cut_sections(Piece *p, const Song *s, int32_t first) {
+void piece_cut_sections(Piece *p, const Song *s, int32_t first) {
     int32_t before = s->units[first].section;
     p->n_sections = 0;
     p->first_bar[p->n_sections++] = 0;
-    for (int32_t bar = 1; bar < p->n_bars && p->n_sections < PIECE_MAX_SECTIONS; bar++) {
+    for (int32_t bar = 1; bar < p->n_bars; bar++) {
         int32_t here = s->units[first + bar * p->meter].section,
                 long_so_far = bar - p->first_bar[p->n_sections - 1];
         bool begins = here != before && long_so_far >= MIN_SECTION;
-        if (p->n_bars - bar >= MIN_SECTION && (begins || long_so_far == MAX_SECTION))
-            p->first_bar[p->n_sections++] = bar;
+        if (p->n_bars - bar >= MIN_SECTION && (begins || long_so_far == MAX_SECTION)) {
+            if (p->n_sections == PIECE_MAX_SECTIONS)
+                p->n_bars = bar;
+            else
+                p->first_bar[p->n_sections++] = bar;
+        }
         before = here;
     }
     p->first_bar[p->n_sections] = p->n_bars;
@@ -93,7 +97,7 @@ Status piece_hear(Piece **out, const char *path) {
         int64_t at = b < n_beats ? song->units[first + b].start_sample : song_unit_end(song, first + b - 1);
         p->beats[b] = (double)at * PIECE_RATE / song->sample_rate_hz;
     }
-    cut_sections(p, song, first);
+    piece_cut_sections(p, song, first);
     *out = p;
     p = NULL;
 out:
@@ -104,6 +108,7 @@ out:
 
 static bool is_recording(const char *name) {
     static const char *const extensions[] = {"wav", "flac", "ogg", "mp3"};
+    if (name[0] == '.') return false;
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
         if (strcasecmp(path_extension(name), extensions[i]) == 0) return true;
     return false;

@@ -5,6 +5,7 @@
  * A tune drawn from a piece is a run of its whole sections; takes of it are the recording itself, stretched
  * and spoilt (replay.h). Read-only once it is heard; threads may share it. */
 #include "common/host/file.h"
+#include "common/song/song.h"
 #include "simulator/tune.h"
 
 enum { PIECE_RATE = 44100, PIECE_MIN_BARS = 8, PIECE_MAX_SECTIONS = 128 };
@@ -21,6 +22,9 @@ typedef struct Piece Piece;
  * read or heard, or in which fewer than PIECE_MIN_BARS bars follow each other. Owned; piece_free it. */
 Status piece_hear(Piece **out, const char *path);
 void piece_free(Piece *piece);
+/* Part of it: n_bars bars of `meter` beats that begin at unit `first` of a Song are cut into sections. Where
+ * more begin than there is room for, the piece ends there: n_bars falls. */
+void piece_cut_sections(Piece *piece, const Song *song, int32_t first);
 
 typedef struct Pieces {
     Piece **list;

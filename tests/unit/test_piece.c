@@ -163,6 +163,27 @@ static void the_same_seed_gives_the_same_files_on_any_number_of_threads(void **s
     piece_free(p);
 }
 
+static void a_piece_ends_where_sections_run_out(void **state) {
+    (void)state;
+    enum { ALL = 2000 };
+    Piece *p = calloc(1, sizeof *p);
+    Song song = {.n_units = ALL * METER, .units = calloc(ALL * METER, sizeof *song.units)};
+    assert_non_null(p);
+    assert_non_null(song.units);
+    p->meter = METER;
+    p->n_bars = ALL; /* of one section: every eighth bar begins the next */
+    piece_cut_sections(p, &song, 0);
+    assert_int_equal(p->n_sections, PIECE_MAX_SECTIONS);
+    assert_int_equal(p->n_bars, 8 * PIECE_MAX_SECTIONS);
+    assert_int_equal(p->first_bar[p->n_sections], p->n_bars);
+    for (int32_t i = 0; i < p->n_sections; i++) assert_int_equal(p->first_bar[i], 8 * i);
+    p->n_bars = 8 * PIECE_MAX_SECTIONS; /* there is room for just these */
+    piece_cut_sections(p, &song, 0);
+    assert_int_equal(p->n_bars, 8 * PIECE_MAX_SECTIONS);
+    free(song.units);
+    piece_free(p);
+}
+
 typedef struct LeftOut {
     int n;
     char last[512];
@@ -190,6 +211,8 @@ static void recordings_are_heard_and_bad_ones_told_in_a_line(void **state) {
     assert_int_equal(pieces_hear(&pieces, here, note, &left), BS_NOT_FOUND);
     assert_int_equal(left.n, 1);
     assert_non_null(strstr(left.last, "a.wav"));
+    path_join(path, here, "._a.wav"); /* a file system's notes on a.wav: no recording */
+    assert_int_equal(file_replace(path, "no audio", 8), BS_OK);
     assert_null(strchr(left.last, '\n'));
     float *silence = calloc(PIECE_RATE * 6, sizeof *silence);
     path_join(path, here, "b.wav");
@@ -226,6 +249,7 @@ int main(void) {
         cmocka_unit_test(clean_beats_lie_where_the_truth_says),
         cmocka_unit_test(truth_of_plans_holds_and_every_bar_is_played),
         cmocka_unit_test(the_same_seed_gives_the_same_files_on_any_number_of_threads),
+        cmocka_unit_test(a_piece_ends_where_sections_run_out),
         cmocka_unit_test(recordings_are_heard_and_bad_ones_told_in_a_line),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
