@@ -16,6 +16,7 @@ int32_t source_at(const SourceList *sources, int64_t at) {
 
 typedef struct Piece {
     int64_t begin, end, fade_in, fade_out; /* of the song */
+    int64_t ring;                          /* the last part, where the next piece is all there */
     float correlation;
 } Piece;
 
@@ -26,14 +27,17 @@ static Piece piece_of(const Edit *edit, const MixPlan *plan, int32_t i, ClipStyl
     if (abut) p.fade_in = p.fade_out = 0;
     if (i > 0) {
         const Seam *s = &plan->seams[i - 1];
-        p.begin = s->fade_start + (abut ? s->fade_samples / 2 : 0);
-        p.fade_in = abut ? s->fade_samples / 2 : s->fade_samples;
+        const int32_t change = s->fade_samples - s->ring_samples;
+        p.begin = s->fade_start + (abut ? change / 2 : 0);
+        p.fade_in = abut ? change / 2 : change;
         p.correlation = s->correlation;
     }
     if (i + 1 < edit->n_segments) {
         const Seam *s = &plan->seams[i];
-        p.end = s->fade_start + (abut ? s->fade_samples / 2 : s->fade_samples);
-        p.fade_out = abut ? s->fade_samples - s->fade_samples / 2 : s->fade_samples;
+        const int32_t change = s->fade_samples - s->ring_samples;
+        p.end = s->fade_start + (abut ? change / 2 : s->fade_samples);
+        p.fade_out = abut ? change - change / 2 : s->fade_samples;
+        p.ring = abut ? 0 : s->ring_samples;
     }
     return p;
 }
@@ -48,6 +52,10 @@ static void put_piece(Clips *clips, int32_t i, Piece p, int64_t out, int64_t sta
     for (int64_t x = p.begin; x < p.end;) {
         const int32_t k = source_at(sources, x + shift);
         const int64_t border = sources->start[k] + sources->samples[k] - shift;
+        if (border < p.end && border >= p.end - p.ring) { /* no piece only rings: it ends with its file */
+            p.fade_out -= p.end - border;
+            p.end = border;
+        }
         const int64_t end = border < p.end ? border : p.end;
         clips->list[clips->n++] = (Clip){.segment = i,
                                          .source = k,

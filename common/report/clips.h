@@ -29,8 +29,9 @@ typedef struct Clips {
     Clip *list;
 } Clips;
 
-/* CLIPS_OVERLAP: neighbours overlap for as long as they are blended (REAPER). CLIPS_ABUT: they meet in the
- * middle of each ramp (OpenTimelineIO, EDL). */
+/* CLIPS_OVERLAP: neighbours overlap for as long as both sound (REAPER); where the old one rings on under the
+ * new one, the overlap is longer than the new one's fade. CLIPS_ABUT: they meet in the middle of each change
+ * from one to the other, and what would ring on ends there (OpenTimelineIO, EDL). */
 typedef enum ClipStyle { CLIPS_OVERLAP, CLIPS_ABUT } ClipStyle;
 Status clips_cut(Clips *out, const Edit *edit, const MixPlan *plan, const SourceList *sources,
                  ClipStyle style);

@@ -35,7 +35,8 @@ Status rpp_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sourc
 
 typedef struct RppItem {
     double position_s, length_s, snap_s, offset_s; /* offset into the file of the take that is selected */
-    double beat_s; /* in the file: where its first beat is, when the item begins after it */
+    double beat_s;    /* in the file: where its first beat is, when the item begins after it */
+    double fade_in_s; /* as set, or as REAPER made it of an overlap; 0: none */
     int32_t track, n_takes;
     bool muted;
     double rate; /* play rate */

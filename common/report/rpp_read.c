@@ -112,6 +112,11 @@ static Status item_line(Reading *r) {
     if (is(r, "POSITION")) TRY(number(r, 1, &item->position_s));
     if (is(r, "LENGTH")) TRY(number(r, 1, &item->length_s));
     if (is(r, "SNAPOFFS")) TRY(number(r, 1, &item->snap_s));
+    if (is(r, "FADEIN") && r->n_words > 2) TRY(number(r, 2, &item->fade_in_s));
+    if (is(r, "FADEIN") && r->n_words > 3) { /* what REAPER made of an overlap goes before what was set */
+        TRY(number(r, 3, &value));
+        if (value > 0) item->fade_in_s = value;
+    }
     if (is(r, "MUTE")) {
         TRY(number(r, 1, &value));
         item->muted = value != 0;
@@ -365,13 +370,20 @@ static double beat_samples(const RppProject *p, double at_s, double rate) {
     return 60 / bpm * rate;
 }
 
-static Fade fade_of(int64_t overlap, double beat) {
-    const double beats = (double)overlap / beat;
+static Fade fade_of(int64_t blend, double beat) {
+    const double beats = (double)blend / beat;
     return beats < 0.32   ? FADE_SHORT
            : beats < 0.71 ? FADE_HALF_BEAT
            : beats < 1.42 ? FADE_1_BEAT
            : beats < 2.83 ? FADE_2_BEATS
                           : FADE_4_BEATS;
+}
+
+/* How long two items change over: as long as they overlap, less where the new one is there sooner and the old
+ * one only rings on. */
+static int64_t blend_of(const Placed *before, const Placed *x, double rate) {
+    const int64_t overlap = before->end - x->at, fade_in = llround(x->item->fade_in_s * rate);
+    return fade_in > 0 && fade_in < overlap ? fade_in : overlap;
 }
 
 /* Where the last segment ends: at the marker END, if that lies inside the last item's sound. */
@@ -406,7 +418,7 @@ static Status to_segments(Edit *out, const char *name, const RppProject *p, cons
                         x->item->position_s);
         Fade fade = FADE_SHORT;
         if (i > 0 && list[i - 1].end > x->at)
-            fade = fade_of(list[i - 1].end - x->at, beat_samples(p, (double)x->grid / rate, rate));
+            fade = fade_of(blend_of(&list[i - 1], x, rate), beat_samples(p, (double)x->grid / rate, rate));
         if (i > 0 && list[i - 1].shift == x->shift) fade = FADE_SHORT; /* the recording goes on */
         TRY(edit_append(out, from, to, fade));
     }

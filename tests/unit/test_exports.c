@@ -56,6 +56,10 @@ static void an_edit(Rng *rng, Edit *edit, MixPlan *plan, Seam seams[MAX_SEAMS]) 
                           .fade_start = at - 1500 + (int64_t)rng_below(rng, 2000),
                           .fade_samples = 88 + (int32_t)rng_below(rng, 1500),
                           .gain = 1};
+        if (rng_below(rng, 3) == 0) { /* what was before rings on, for up to a beat */
+            seams[i].ring_samples = 1 + (int32_t)rng_below(rng, RATE / 2);
+            seams[i].fade_samples += seams[i].ring_samples;
+        }
         plan->n_seams++;
     }
     plan->n_samples = at + plan->tail_samples;
