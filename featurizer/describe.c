@@ -22,8 +22,11 @@ static const char *clock_text(const Song *song, int64_t at, char out[32]) {
 static void describe_tune(const Song *song, int32_t t, FILE *out) {
     const SongTune *tune = &song->tunes[t];
     char form[400];
-    fprintf(out, "; tune %d: %.1f bpm, %d beats a bar, %d bars", t + 1, (double)tune->tempo_bpm, tune->meter,
-            tune->n_slots);
+    if (tune->tempo_bpm > 0)
+        fprintf(out, "; tune %d: %.1f bpm, %d beats a bar, %d bars", t + 1, (double)tune->tempo_bpm,
+                tune->meter, tune->n_slots);
+    else
+        fprintf(out, "; tune %d: no pulse, %d bars of seconds", t + 1, tune->n_slots);
     if (tune->n_slots) fprintf(out, " (%s)", song_form_text(song, t, form, sizeof form));
 }
 

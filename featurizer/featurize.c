@@ -137,6 +137,7 @@ static void write_unit(SongUnit *u, const Stretch *x, const Hearing *h, const Me
     u->vocal = m->vocal;
     if (x->beat < 0) return;
     const BeatTrack *t = &h->takes[x->take].track; /* over four beats to either side */
+    if (t->tempo_bpm <= 0) return;
     int32_t a = x->beat - 4 < 0 ? 0 : x->beat - 4, b = x->beat + 4 > t->n ? t->n : x->beat + 4;
     u->tempo_bpm = (float)(60 * (b - a) / (t->time_s[b] - t->time_s[a]));
 }
@@ -198,7 +199,7 @@ static void doubt(UnitExtras *x, SongUnit *u, const Stretch *s, const Hearing *h
     if (s->beat >= 0) {
         const TakeBeats *t = &h->takes[s->take];
         float strength = t->track.strength[s->beat];
-        pulse = 0.4F + 0.6F * t->track.confidence;
+        pulse = t->track.tempo_bpm > 0 ? 0.4F + 0.6F * t->track.confidence : 0;
         x->beat_confidence = t->track.confidence * (strength > 1 ? 1 : strength);
         x->downbeat_confidence = 1 / (1 + expf(-2 * t->evidence[s->beat]));
     }

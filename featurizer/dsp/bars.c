@@ -51,7 +51,9 @@ static int32_t window_start(const TakeBeats *t, int32_t w) {
 /* Readings by windows: a take may slip, and then the whole of it reads as nothing. */
 static Status read_bars(TakeBeats *t, Arena *mem) {
     float cues[BARS_READINGS][BAR_CUES];
-    t->n_windows = t->track.n < FEWEST ? 0 : t->track.n < 2 * WINDOW ? 1 : t->track.n / WINDOW;
+    t->n_windows = t->track.n < FEWEST || t->track.tempo_bpm <= 0 ? 0
+                   : t->track.n < 2 * WINDOW                      ? 1
+                                                                  : t->track.n / WINDOW;
     t->readings = arena_alloc(mem, sizeof *t->readings * (size_t)(t->n_windows + 1));
     if (!t->readings) return fail(BS_NOMEM, "bars: out of memory");
     for (int32_t w = 0; w < t->n_windows; w++) {

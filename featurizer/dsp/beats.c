@@ -125,6 +125,28 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     return BS_OK;
 }
 
+Status beats_grid(const float *activation, Region region, Arena *mem, BeatTrack *track) {
+    const double reach = 0.2; /* of a step: lines may move, and stay in order */
+    int32_t n = (int32_t)((region.end - region.first) / FRAMES_PER_S + 0.5);
+    memset(track, 0, sizeof *track);
+    if (n < 1) n = 1;
+    track->time_s = arena_alloc(mem, sizeof(double) * ((size_t)n + 1));
+    track->strength = arena_alloc(mem, sizeof(float) * (size_t)n);
+    if (!track->time_s || !track->strength) return fail(BS_NOMEM, "beats: out of memory");
+    double step = (double)(region.end - region.first) / n;
+    for (int32_t k = 0; k < n; k++) {
+        double even = region.first + k * step;
+        int32_t from = (int32_t)even, to = k ? (int32_t)(even + reach * step) : from, best = from;
+        for (int32_t t = k ? (int32_t)(even - reach * step) : from; t <= to; t++)
+            if (activation[t] > activation[best]) best = t;
+        track->time_s[k] = frame_time(best);
+        track->strength[k] = activation[best];
+    }
+    track->time_s[n] = frame_time(region.end);
+    track->n = n;
+    return BS_OK;
+}
+
 /* Energy of the differenced signal over [at, at + n): attacks are broad-band, so the bass is kept out. */
 static double attack_energy(const Frames *f, int64_t at, int64_t n) {
     double sum = 1e-9;

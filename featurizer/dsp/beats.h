@@ -10,7 +10,7 @@ typedef struct BeatTrack {
     int32_t n;
     double *time_s;   /* [n + 1]: beat k lasts until time_s[k + 1] */
     float *strength;  /* [n] onset strength at the beat, 1 = typical, 0 = nothing heard */
-    double tempo_bpm; /* median */
+    double tempo_bpm; /* median; 0: an even grid over music without pulse */
     float confidence; /* 0..1: share of beats with an attack, and how evenly they lie */
 } BeatTrack;
 
@@ -18,5 +18,7 @@ typedef struct BeatTrack {
 Status beats_activation(const Frames *f, Arena *mem, float **activation);
 /* Beats of a region, with the tempo allowed to move within a fifth of `bpm`. track->n may be 0. */
 Status beats_track(const float *activation, Region region, double bpm, Arena *mem, BeatTrack *track);
+/* An even grid of about a second over a region without pulse, each line on the strongest onset near it. */
+Status beats_grid(const float *activation, Region region, Arena *mem, BeatTrack *track);
 /* Moves every beat to the attack within +-25 ms of it, where there is one. */
 void beats_refine(const Frames *f, BeatTrack *track);

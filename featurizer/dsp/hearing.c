@@ -165,6 +165,26 @@ out:
     return st;
 }
 
+/* Takes in which nothing can be counted are free, as long as others of the tune can be. Where none can, as in
+ * a prayer, a drone or a pad, beats are needed all the same, for they are what an edit is made of: the beats
+ * found, sure or not, or a grid that is at least on what onsets there are. */
+static Status count_tune(Hearing *h, HeardTune *tune, const float *activation, Arena *mem) {
+    const float sure = 0.2F, likely = 0.12F;
+    Status st = BS_OK;
+    bool counted = false;
+    for (int32_t i = 0; i < tune->n_takes; i++)
+        counted |= h->takes[tune->take_of[i]].track.confidence >= sure;
+    for (int32_t i = 0; i < tune->n_takes; i++) {
+        BeatTrack *track = &h->takes[tune->take_of[i]].track;
+        if (counted && track->confidence < sure)
+            track->n = 0;
+        else if (track->confidence < likely || !track->n)
+            TRY(beats_grid(activation, h->map.regions[tune->take_of[i]], mem, track));
+    }
+out:
+    return st;
+}
+
 /* The takes of a tune share its tempo; each is tracked near it. */
 static Status track_tune(Hearing *h, HeardTune *tune, const float *activation, Arena *mem) {
     Status st = BS_OK;
@@ -183,9 +203,12 @@ static Status track_tune(Hearing *h, HeardTune *tune, const float *activation, A
         if (fabs(log(near / bpm)) > 0.3 || bpm <= 0) near = bpm;
         TRY(track_region(h, activation, t, near, mem));
         TRY(take_intro(h, activation, t, near, mem));
-        if (h->takes[t].track.confidence < 0.2F) h->takes[t].track.n = 0; /* music, but nothing to count */
-        TRY(measure_beats(&h->frames, &h->takes[t], mem));
-        if (h->takes[t].track.n) tempos[n++] = (float)h->takes[t].track.tempo_bpm;
+    }
+    TRY(count_tune(h, tune, activation, mem));
+    for (int32_t i = 0; i < tune->n_takes; i++) {
+        TakeBeats *take = &h->takes[tune->take_of[i]];
+        TRY(measure_beats(&h->frames, take, mem));
+        if (take->track.n && take->track.tempo_bpm > 0) tempos[n++] = (float)take->track.tempo_bpm;
     }
     tune->tempo_bpm = n ? median_of(tempos, n) : 0;
 out:

@@ -17,7 +17,8 @@ typedef struct Hearing {
     Frames frames;
     TakeMap map;
     int32_t n_takes;
-    TakeBeats *takes;          /* [n_takes], one per region; track.n = 0: music without pulse */
+    TakeBeats *takes; /* [n_takes], one per region; track.n = 0: nothing to count, unlike in other takes of
+                         the tune */
     int32_t *tune_of, *member; /* [n_takes] the tune, and the take's place in it */
     int32_t n_tunes;
     HeardTune tunes[TUNES_MAX];

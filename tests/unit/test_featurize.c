@@ -158,25 +158,6 @@ static void noise_of_any_rate_gives_a_valid_song(void **state) {
         }
 }
 
-/* A pad without attacks: music, but nothing to count. */
-static void music_without_pulse_is_free_units_in_a_take(void **state) {
-    (void)state;
-    Synth s = synth_new(20, 9);
-    for (int64_t i = 0; i < s.n; i++) {
-        double t = (double)i / SYNTH_HZ, swell = fmin(1, fmin(t, 20 - t) / 4);
-        s.samples[i] += (float)(0.2 * swell * (sin(2 * M_PI * 220 * t) + sin(2 * M_PI * 277.2 * t)));
-    }
-    Song *song = featurize_samples(s.samples, s.n, 1, SYNTH_HZ, "pad.wav");
-    assert_int_equal(song->n_takes, 1);
-    for (int u = 0; u < song->n_units; u++) {
-        assert_int_not_equal(song->units[u].kind, UNIT_BEAT);
-        assert_int_equal(song->units[u].slot, -1);
-    }
-    assert_int_equal(song->units[song->takes[0].first_unit].kind, UNIT_FREE);
-    song_free(song);
-    free(s.samples);
-}
-
 static void refuse(const float *samples, int64_t n, int rate, int bits, Status want, const char *text) {
     const char *path = in_folder("bad.wav");
     Song *song = NULL;
@@ -212,7 +193,6 @@ int main(void) {
         cmocka_unit_test(same_samples_give_the_same_bytes),
         cmocka_unit_test(units_are_short_outside_beats),
         cmocka_unit_test(noise_of_any_rate_gives_a_valid_song),
-        cmocka_unit_test(music_without_pulse_is_free_units_in_a_take),
         cmocka_unit_test(what_cannot_be_heard_is_refused_in_one_line),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
