@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/host/file.h"
 #include "editor/alternatives.h"
 #include "editor/edit_work.h"
 #include "editor/fit.h"
@@ -130,6 +131,7 @@ out:
 /* ---- all */
 
 static void print_songs(const EditWork *w) {
+    int64_t n_bytes;
     for (int32_t i = 0; i < w->n_songs; i++) {
         const EditedSong *s = &w->songs[i];
         summary_print(stdout, s->names.song, w->policy_name, w->song, &s->cut, &s->plan);
@@ -138,6 +140,8 @@ static void print_songs(const EditWork *w) {
             printf("  %s\n", mix_loudness_text(&s->loudness, w->set.loudness, text));
         }
     }
+    if (w->set.report[0] && file_size(w->set.report, &n_bytes) == BS_OK)
+        printf("%s: the report, %.1f MB with its sound\n", w->set.report, (double)n_bytes / 1e6);
 }
 
 static void drop_work(EditWork *w) {

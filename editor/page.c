@@ -6,12 +6,28 @@
 
 #include "common/host/file.h"
 #include "common/report/labels.h"
+#include "common/report/markup.h"
 #include "editor/alternatives.h"
 #include "editor/page_parts.h"
+#include "editor/page_sound.h"
 #include "editor/picture.h"
 
 enum { SHOWN_ALTERNATIVES = 4 };
 static const double around_seam_s = 3;
+static const float telling = 0.02F; /* a difference in what sounds wrong that is worth words */
+
+typedef struct Page {
+    ByteWriter *w;
+    const EditWork *work;
+    PageSound sound;
+} Page;
+
+/* A button that plays part of the recording. */
+static void play_recording(Page *p, int64_t start, int64_t end, const char *text) {
+    const double rate = p->work->song->sample_rate_hz;
+    page_sound_want(&p->sound, start, end);
+    page_play(p->w, "raw", (double)start / rate, (double)(end - start) / rate, text);
+}
 
 /* ---- what a segment is */
 
@@ -54,17 +70,18 @@ static void put_reason(ByteWriter *w, const Piece *p, const Alternative *list, i
         int32_t better = 0;
         for (int32_t k = 0; k < n; k++) {
             least = fminf(least, list[k].flaw);
-            better += list[k].flaw < p->flaw;
+            better += list[k].flaw < p->flaw - telling;
         }
-        if (!better)
-            bytes_printf(w,
-                         "Take %d plays these bars with the fewest mistakes of %d takes: %.0f %% of it "
-                         "sounds wrong, the "
-                         "next best %.0f %%. ",
-                         p->take + 1, n + 1, (double)(100 * p->flaw), (double)(100 * least));
-        else
+        if (better)
             bytes_printf(w, "%d of %d other takes %s fewer mistakes here (%.0f %% against %.0f %%). ", better,
                          n, better == 1 ? "has" : "have", (double)(100 * least), (double)(100 * p->flaw));
+        else if (least < p->flaw + telling)
+            bytes_printf(w, "Of %d takes of these bars none is clearly better played. ", n + 1);
+        else
+            bytes_printf(w,
+                         "Take %d plays these bars with the fewest mistakes of %d takes: %.0f %% of it "
+                         "sounds wrong, of the next best %.0f %%. ",
+                         p->take + 1, n + 1, (double)(100 * p->flaw), (double)(100 * least));
         if (list[0].gain < 0)
             bytes_printf(w, "Any other take would make the whole song worse, by its seams, tempo or level. ");
         else
@@ -87,17 +104,18 @@ static void put_command(ByteWriter *w, const EditWork *work, const EditedSong *s
     bytes_printf(w, "</code>");
 }
 
-static void put_alternatives(ByteWriter *w, const EditWork *work, const EditedSong *s, int32_t i,
-                             const Alternative *list, int32_t n) {
+static void put_alternatives(Page *page, const EditedSong *s, int32_t i, const Alternative *list, int32_t n) {
+    ByteWriter *w = page->w;
+    const EditWork *work = page->work;
     const double rate = work->song->sample_rate_hz;
     char text[TIME_TEXT], change[48];
     bytes_printf(w, "<details><summary>Change it</summary>\n<ul>\n");
     for (int32_t k = 0; k < n && k < SHOWN_ALTERNATIVES; k++) {
         const Alternative *a = &list[k];
-        const double at = (double)a->start_sample / rate;
         bytes_printf(w, "<li>Take %d from %s: %.0f %% of it sounds wrong, the song's worth changes by %+.3f ",
-                     a->take + 1, time_text(at, text), (double)(100 * a->flaw), (double)a->gain);
-        page_play(w, "raw", at, (double)(a->end_sample - a->start_sample) / rate, "hear");
+                     a->take + 1, time_text((double)a->start_sample / rate, text), (double)(100 * a->flaw),
+                     (double)a->gain);
+        play_recording(page, a->start_sample, a->end_sample, "hear");
         bytes_printf(w, "<br>");
         snprintf(change, sizeof change, "--swap %d=%d", i + 1, a->take + 1);
         put_command(w, work, s, change);
@@ -112,7 +130,9 @@ static void put_alternatives(ByteWriter *w, const EditWork *work, const EditedSo
     bytes_printf(w, "</ul></details>\n");
 }
 
-static void put_segments(ByteWriter *w, const EditWork *work, const EditedSong *s, int32_t number) {
+static void put_segments(Page *page, const EditedSong *s, int32_t number) {
+    ByteWriter *w = page->w;
+    const EditWork *work = page->work;
     const Edit *edit = &s->cut.edit;
     char song[16], a[TIME_TEXT], b[TIME_TEXT];
     snprintf(song, sizeof song, "song%d", number);
@@ -123,17 +143,19 @@ static void put_segments(ByteWriter *w, const EditWork *work, const EditedSong *
         Alternative list[ALTERNATIVES_MAX];
         const int32_t n = alternatives_of(work->es, &work->asked.job, edit, i, list);
         bytes_printf(w, "<li><p><b>Segment %d</b> at %s: ", i + 1, time_text(p.at_s, a));
-        if (p.take >= 0)
-            bytes_printf(w, "<span class=\"chip k%d\"></span> take %d, ", p.take % 8, p.take + 1);
+        if (p.take >= 0) /* the edit has something of it: there is a colour */
+            bytes_printf(w, "<span class=\"chip k%d\"></span> take %d, ",
+                         picture_colour(work->song, edit, p.take), p.take + 1);
         bytes_printf(w, "%s to %s of the recording", time_text(p.from_s, a), time_text(p.to_s, b));
         if (p.bars) bytes_printf(w, ", %d bar%s", p.bars, p.bars == 1 ? "" : "s");
         bytes_printf(w, "</p><p>");
         page_play(w, song, p.at_s, p.length_s, "in the song");
-        page_play(w, "raw", p.from_s, p.length_s, "in the recording");
+        play_recording(page, edit->segments[i].start_sample, edit->segments[i].end_sample,
+                       "in the recording");
         bytes_printf(w, "</p><p>");
         put_reason(w, &p, list, n);
         bytes_printf(w, "</p>\n");
-        put_alternatives(w, work, s, i, list, n);
+        put_alternatives(page, s, i, list, n);
         bytes_printf(w, "</li>\n");
         at += edit->segments[i].end_sample - edit->segments[i].start_sample;
     }
@@ -193,24 +215,26 @@ static int32_t takes_used(const Song *song, const Edit *edit) {
     return n;
 }
 
-static void put_song(ByteWriter *w, const EditWork *work, const EditedSong *s, int32_t number,
-                     const char *folder) {
+static Status put_song(Page *page, const EditedSong *s, int32_t number) {
+    Status st = BS_OK;
+    ByteWriter *w = page->w;
+    const EditWork *work = page->work;
     const Edit *edit = &s->cut.edit;
     const double rate = work->song->sample_rate_hz;
     char song[16], text[TIME_TEXT];
     snprintf(song, sizeof song, "song%d", number);
     bytes_printf(w, "<section id=\"%s\"><h2>", song);
-    page_text(w, path_base(s->names.song));
+    markup_text(w, path_base(s->names.song));
     bytes_printf(w, "</h2>\n<p>%s of music, from %d of %d takes, with %d seam%s.</p>\n",
                  time_text((double)s->plan.n_samples / rate, text), takes_used(work->song, edit),
                  work->song->n_takes, s->plan.n_seams, s->plan.n_seams == 1 ? "" : "s");
-    page_player(w, s->names.song, folder, song, 0, (double)s->plan.n_samples / rate);
+    TRY(page_sound_song(&page->sound, w, s, song));
     bytes_printf(w, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"picture of the edit\">");
     picture_put(w, work, s, number);
-    bytes_printf(w, "</div>\n<p class=\"note\">Colours are takes; dark is loud; red on the floor is what "
-                    "sounds wrong; dashes are "
-                    "where phrases meet.</p>\n");
-    put_segments(w, work, s, number);
+    bytes_printf(
+        w, "</div>\n<p class=\"note\">Colours are takes; the higher, the louder; red on the "
+           "floor is what sounds wrong; dashes are where phrases meet. A click plays from there.</p>\n");
+    put_segments(page, s, number);
     if (s->plan.n_seams) {
         bytes_printf(w, "<h3>How it is joined</h3>\n<p class=\"note\">Each number is a distance between the "
                         "two sides, 0 where "
@@ -218,47 +242,66 @@ static void put_song(ByteWriter *w, const EditWork *work, const EditedSong *s, i
         for (int32_t i = 0; i < s->plan.n_seams; i++) put_seam(w, work, s, i, number);
         bytes_printf(w, "</ol>\n");
     }
-    bytes_printf(w, "<h3>What the song is worth</h3>\n<dl>");
+    bytes_printf(w, "<h3>What the song is worth</h3>\n<p class=\"note\">What the editor weighed, in points; "
+                    "a good edit has about 1 in all.</p>\n<dl>");
     for (int k = 0; k < REWARD_TERMS; k++)
         bytes_printf(w, "<div><dt>%s</dt><dd>%+.3f</dd></div>", reward_names[k], (double)s->cut.terms[k]);
     bytes_printf(w, "<div><dt>in all</dt><dd>%+.3f</dd></div></dl>\n</section>\n", (double)s->cut.reward);
+out:
+    return st;
 }
 
 static void put_comparison(ByteWriter *w, const EditWork *work) {
     char text[TIME_TEXT];
-    bytes_printf(w, "<table><thead><tr><th>song</th><th>length</th><th>takes</th><th>seams</th><th>worth</th>"
+    bytes_printf(w, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"the songs compared\">\n"
+                    "<table><thead><tr><th>song</th><th>length</th><th>takes</th><th>seams</th><th>worth</th>"
                     "<th>other than the first</th></tr></thead><tbody>\n");
     for (int32_t i = 0; i < work->n_songs; i++) {
         const EditedSong *s = &work->songs[i];
         bytes_printf(w, "<tr><td><a href=\"#song%d\">", i);
-        page_text(w, path_base(s->names.song));
+        markup_text(w, path_base(s->names.song));
         bytes_printf(w, "</a></td><td>%s</td><td>%d</td><td>%d</td><td>%+.3f</td><td>%.0f %%</td></tr>\n",
                      time_text((double)s->plan.n_samples / work->song->sample_rate_hz, text),
                      takes_used(work->song, &s->cut.edit), s->plan.n_seams, (double)s->cut.reward,
                      100 * decide_distance(work->song, &work->songs[0].cut, &s->cut));
     }
-    bytes_printf(w, "</tbody></table>\n");
+    bytes_printf(w, "</tbody></table></div>\n");
 }
 
-Status page_put(ByteWriter *w, const EditWork *work, const char *path) {
-    char folder[PATH_BYTES];
-    const double rate = work->sources.sample_rate_hz;
-    path_folder(folder, path);
+static void put_head(ByteWriter *w, const EditWork *work) {
+    char name[PATH_BYTES];
     page_head(w, path_base(work->songs[0].names.song));
     bytes_printf(w, "<h1>Out of ");
-    page_text(w, path_base(work->sources.paths[0]));
-    bytes_printf(w, "</h1>\n<p>Cut by %s.", work->policy_name);
+    markup_text(w, page_name(name, work->sources.paths[0]));
+    bytes_printf(w, "</h1>\n<p>Cut by ");
+    markup_text(w, work->policy_name);
+    bytes_printf(w, ".");
     if (work->asked.options[0]) {
         bytes_printf(w, " Asked for: ");
-        page_text(w, work->asked.options);
+        markup_text(w, work->asked.options);
         bytes_printf(w, ".");
     }
     bytes_printf(w, "</p>\n");
-    for (int32_t i = 0; i < work->sources.n; i++)
-        page_player(w, work->sources.paths[i], folder, "raw", (double)work->sources.start[i] / rate,
-                    (double)(work->sources.start[i] + work->sources.samples[i]) / rate);
-    if (work->n_songs > 1) put_comparison(w, work);
-    for (int32_t i = 0; i < work->n_songs; i++) put_song(w, work, &work->songs[i], i, folder);
+}
+
+/* The songs are written first: they say what of the recording must be there to be played. */
+Status page_put(ByteWriter *w, const EditWork *work, const char *path) {
+    Status st = BS_OK;
+    char folder[PATH_BYTES];
+    ByteWriter songs;
+    Page page = {.w = &songs, .work = work};
+    path_folder(folder, path);
+    bytes_init(&songs, w->max_bytes);
+    page_sound_init(&page.sound, work, folder);
+    if (work->n_songs > 1) put_comparison(&songs, work);
+    for (int32_t i = 0; i < work->n_songs; i++) TRY(put_song(&page, &work->songs[i], i));
+    put_head(w, work);
+    TRY(page_sound_recording(&page.sound, w));
+    bytes_put(w, songs.bytes, songs.n_bytes);
     page_foot(w);
-    return w->bad ? fail(BS_TOO_BIG, "the report is too large") : BS_OK;
+    if (w->bad || songs.bad) st = fail(BS_TOO_BIG, "the report is too large");
+out:
+    page_sound_drop(&page.sound);
+    bytes_drop(&songs);
+    return st;
 }

@@ -1,9 +1,10 @@
 /* Parts of pages. */
 #include "editor/page_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "common/host/file.h"
+#include "common/report/markup.h"
 
 static const char style[] =
     "<style>:root{color-scheme:light "
@@ -18,10 +19,10 @@ static const char style[] =
     "var(--line);padding-top:1rem;overflow-wrap:anywhere}"
     "h3{font-size:1.05rem;margin:1.4rem 0 .2rem}p{margin:.3rem "
     "0}.note{color:var(--dim);font-size:.9rem}a{color:var(--key)}"
-    ".player{display:block;margin:.5rem 0}.player "
+    ".player:not([hidden]){display:block;margin:.5rem 0}.player "
     "span{display:block;font-size:.9rem;color:var(--dim);overflow-wrap:anywhere}"
     "audio{width:100%;height:40px}.wide{overflow-x:auto;margin:.6rem 0}.wide "
-    "svg{display:block;width:100%;min-width:680px}"
+    "svg{display:block;width:100%;min-width:860px}"
     ".list{list-style:none;margin:0;padding:0}.list>li{border:1px solid "
     "var(--line);border-radius:8px;padding:.6rem .8rem;"
     "margin:.6rem 0}button{font:inherit;font-size:.9rem;min-height:2.2rem;padding:.2rem .7rem;margin:.15rem "
@@ -46,61 +47,69 @@ static const char style[] =
     ".k5{background:#56b4e9}.k6{background:#8c6bb1}.k7{background:#a0a020}"
     "@media print{button,audio,details{display:none}}</style>\n";
 
-/* One thing plays at a time; a button that is pressed again stops; the lines in the picture follow. */
+/* One thing plays at a time; a button that is pressed again stops, and so does Escape; a click into the
+ * picture plays from there; the lines in the picture follow. */
 static const char script[] =
     "<script>\n"
-    "const audios=[...document.querySelectorAll('audio')];let until=null,pressed=null;\n"
-    "const heads=of=>document.querySelectorAll('line.head[data-of=\"'+of+'\"]');\n"
+    "const audios=[...document.querySelectorAll('audio')];let sounding=null,until=null,pressed=null;\n"
     "function release(){if(pressed)pressed.setAttribute('aria-pressed','false');pressed=null;until=null}\n"
+    "function stop(){release();for(const a of audios)a.pause()}\n"
+    "function follow(a){\n"
+    "  const t=a.currentTime+Number(a.dataset.start);\n"
+    "  for(const l of document.querySelectorAll('line.head[data-of=\"'+a.dataset.of+'\"]')){\n"
+    "    const x=t*Number(l.dataset.scale);l.setAttribute('x1',x);l.setAttribute('x2',x)}\n"
+    "  if(a===sounding&&until!==null&&t>=until){if(t<until+1)a.pause();release()}\n"
+    "}\n"
+    "function play(of,at,length,button){\n"
+    "  stop();\n"
+    "  const all=audios.filter(a=>a.dataset.of===of&&!a.error);\n"
+    "  const a=all.find(x=>at>=Number(x.dataset.start)&&at<Number(x.dataset.end));\n"
+    "  if(!a)return;\n"
+    "  "
+    "sounding=a;a.currentTime=at-Number(a.dataset.start);until=length===null?null:at+length;pressed=button;\n"
+    "  if(button)button.setAttribute('aria-pressed','true');\n"
+    "  a.play().catch(release);\n"
+    "}\n"
     "for(const a of audios){\n"
-    "  a.addEventListener('play',()=>{for(const o of audios)if(o!==a)o.pause()});\n"
-    "  a.addEventListener('timeupdate',()=>{\n"
-    "    const t=a.currentTime+Number(a.dataset.start);\n"
-    "    for(const l of heads(a.dataset.of)){const "
-    "x=t*Number(l.dataset.scale);l.setAttribute('x1',x);l.setAttribute('x2',x)}\n"
-    "    if(until!==null&&!a.paused&&t>=until){a.pause();release()}\n"
-    "  });\n"
-    "  a.addEventListener('error',()=>{a.parentNode.querySelector('span').textContent+=' - is not beside "
-    "this page'});\n"
+    "  const frame=()=>{follow(a);if(!a.paused)requestAnimationFrame(frame)};\n"
+    "  a.addEventListener('play',()=>{if(a!==sounding)release();for(const o of "
+    "audios)if(o!==a)o.pause();frame()});\n"
+    "  a.addEventListener('timeupdate',()=>follow(a));\n"
+    "  a.addEventListener('ended',release);\n"
+    "  a.addEventListener('error',()=>{\n"
+    "    const says=a.parentNode.querySelector('span');if(a.controls)says.textContent+=': not found'});\n"
     "}\n"
     "for(const b of document.querySelectorAll('button[data-of]'))b.addEventListener('click',()=>{\n"
-    "  const again=pressed===b;release();for(const o of audios)o.pause();if(again)return;\n"
-    "  const at=Number(b.dataset.at),list=audios.filter(a=>a.dataset.of===b.dataset.of);\n"
-    "  const a=list.find(x=>at>=Number(x.dataset.start)&&at<Number(x.dataset.end))||list[0];\n"
-    "  a.currentTime=Math.max(0,at-Number(a.dataset.start));pressed=b;until=at+Number(b.dataset.length);\n"
-    "  b.setAttribute('aria-pressed','true');a.play().catch(release);\n"
+    "  if(pressed===b)stop();else play(b.dataset.of,Number(b.dataset.at),Number(b.dataset.length),b);\n"
     "});\n"
+    "for(const r of document.querySelectorAll('rect.hit'))r.addEventListener('click',e=>{\n"
+    "  const m=r.getScreenCTM();play(r.dataset.of,(e.clientX-m.e)/m.a/Number(r.dataset.scale),null,null);\n"
+    "});\n"
+    "document.addEventListener('keydown',e=>{if(e.key==='Escape')stop()});\n"
     "</script>\n";
 
-void page_text(ByteWriter *w, const char *text) {
-    for (; *text; text++) {
-        const char *safe = *text == '<'   ? "&lt;"
-                           : *text == '>' ? "&gt;"
-                           : *text == '&' ? "&amp;"
-                           : *text == '"' ? "&quot;"
-                                          : NULL;
-        if (safe)
-            bytes_put(w, safe, strlen(safe));
-        else
-            bytes_put(w, text, 1);
-    }
+const char *page_name(char out[PATH_BYTES], const char *path) {
+    const size_t n = strlen(path);
+    const bool tracks = n > 2 && !strcmp(path + n - 2, "/*");
+    snprintf(out, PATH_BYTES, "%.*s", (int)(tracks ? n - 2 : n), path);
+    return path_base(out);
 }
 
 void page_shell(ByteWriter *w, const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:,@%";
     if (*word && word[strspn(word, plain)] == 0) {
-        page_text(w, word);
+        markup_text(w, word);
         return;
     }
     bytes_printf(w, "'");
-    for (char one[2] = {0}; (one[0] = *word) != 0; word++) page_text(w, *word == '\'' ? "'\\''" : one);
+    for (char one[2] = {0}; (one[0] = *word) != 0; word++) markup_text(w, *word == '\'' ? "'\\''" : one);
     bytes_printf(w, "'");
 }
 
 void page_head(ByteWriter *w, const char *title) {
     bytes_printf(w, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
-    page_text(w, title);
+    markup_text(w, title);
     bytes_printf(w, "</title>\n");
     bytes_put(w, style, sizeof style - 1);
     bytes_printf(w, "</head><body><main>\n");
@@ -121,28 +130,35 @@ static void put_url(ByteWriter *w, const char *path) {
     }
 }
 
-void page_player(ByteWriter *w, const char *path, const char *page_folder, const char *of, double start_s,
-                 double end_s) {
+void page_player(ByteWriter *w, const char *label, const char *of, double start_s, double end_s) {
+    bytes_printf(w, "<label class=\"player\"%s><span>", label ? "" : " hidden");
+    markup_text(w, label ? label : "");
+    bytes_printf(w,
+                 "</span><audio%s preload=\"metadata\" data-of=\"%s\" data-start=\"%.6f\" "
+                 "data-end=\"%.6f\" src=\"",
+                 label ? " controls" : "", of, start_s, end_s);
+}
+
+void page_mp3(ByteWriter *w, const void *bytes, size_t n_bytes) {
+    markup_data_url(w, "audio/mpeg", bytes, n_bytes);
+}
+
+void page_file(ByteWriter *w, const char *path, const char *page_folder) {
     char folder[PATH_BYTES], relative[PATH_BYTES];
     path_folder(folder, path); /* the file itself may not be there yet */
     path_relative(relative, page_folder, folder);
-    bytes_printf(w, "<label class=\"player\"><span>");
-    page_text(w, path_base(path));
-    bytes_printf(w,
-                 "</span><audio controls preload=\"metadata\" data-of=\"%s\" data-start=\"%.6f\" "
-                 "data-end=\"%.6f\" src=\"",
-                 of, start_s, end_s);
     put_url(w, *relative ? relative : ".");
     bytes_printf(w, "/");
     put_url(w, path_base(path));
-    bytes_printf(w, "\"></audio></label>\n");
 }
+
+void page_player_end(ByteWriter *w) { bytes_printf(w, "\"></audio></label>\n"); }
 
 void page_play(ByteWriter *w, const char *of, double at_s, double length_s, const char *text) {
     bytes_printf(w,
                  "<button type=\"button\" aria-pressed=\"false\" data-of=\"%s\" data-at=\"%.4f\" "
                  "data-length=\"%.4f\">",
                  of, at_s, length_s);
-    page_text(w, text);
+    markup_text(w, text);
     bytes_printf(w, "</button>");
 }

@@ -6,26 +6,30 @@
 
 #include "common/report/labels.h"
 
-enum { WIDTH = 1000, RAW_TOP = 24, RAW_END = 94, SONG_TOP = 174, SONG_END = 244, HEIGHT = 420, COLOURS = 8 };
-enum { ENERGY_TOP = 266, ENERGY_END = 316, TEMPO_TOP = 342, TEMPO_END = 392 };
+enum { WIDTH = 1000, RAW_TOP = 24, RAW_END = 94, SONG_TOP = 180, SONG_END = 254, HEIGHT = 424, COLOURS = 8 };
+enum { ENERGY_TOP = 276, ENERGY_END = 326, TEMPO_TOP = 350, TEMPO_END = 400, TITLE_WIDTH = 130 };
 static const double floor_db = -60;
 
 static const char style[] =
     "<style>.pic text{font:12px system-ui,sans-serif;fill:#222}.pic .small{font-size:11px;fill:#555}"
     ".pic .ground{fill:#fff}.pic .lane{fill:#f1f2f4}.pic .level{fill:#333;fill-opacity:.55}.pic "
     ".flaw{fill:#c0182b}"
+    ".pic .halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}.pic "
+    ".rule{stroke:#999;stroke-width:1;stroke-opacity:.5}.pic .hit{fill:#000;fill-opacity:0;cursor:pointer}"
     ".pic .take{fill-opacity:.3}.pic .part{fill-opacity:.45}.pic .ribbon{fill-opacity:.25}"
     ".pic .edge{stroke:#222;stroke-width:1.2}.pic .phrase{stroke:#222;stroke-opacity:.45;stroke-dasharray:2 "
     "2}"
     ".pic .curve{fill:none;stroke:#0072b2;stroke-width:1.6}.pic .head{stroke:#c0182b;stroke-width:2}"
     ".pic .c0{fill:#0072b2}.pic .c1{fill:#e69f00}.pic .c2{fill:#009e73}.pic .c3{fill:#cc79a7}.pic "
     ".c4{fill:#d55e00}"
-    ".pic .c5{fill:#56b4e9}.pic .c6{fill:#8c6bb1}.pic .c7{fill:#a0a020}"
+    ".pic .c5{fill:#56b4e9}.pic .c6{fill:#8c6bb1}.pic .c7{fill:#a0a020}.pic "
+    ".unused{fill:#888;fill-opacity:.22}"
     "@media(prefers-color-scheme:dark){.pic text{fill:#eee}.pic .small{fill:#b0b5bb}.pic "
     ".ground{fill:#15181c}"
     ".pic .lane{fill:#22262b}.pic .level{fill:#e4e6e8}.pic .edge,.pic .phrase{stroke:#eee}.pic "
     ".curve{stroke:#4aa3df}"
-    ".pic .flaw{fill:#ff6b78}.pic .head{stroke:#ff6b78}.pic .take{fill-opacity:.45}.pic "
+    ".pic .halo{stroke:#15181c}.pic .flaw{fill:#ff6b78}.pic .head{stroke:#ff6b78}.pic "
+    ".take{fill-opacity:.45}.pic "
     ".ribbon{fill-opacity:.38}}</style>\n";
 
 /* A stretch of the recording and where it lies in a lane. */
@@ -67,7 +71,31 @@ static void put_sound(ByteWriter *w, const Song *song, const Stretch *s, double 
     }
 }
 
-static void put_raw(ByteWriter *w, const Song *song) {
+int32_t picture_colour(const Song *song, const Edit *edit, int32_t take) {
+    bool used[SONG_MAX_TAKES] = {false};
+    int32_t before = 0;
+    for (int32_t i = 0; i < edit->n_segments; i++) {
+        const int32_t t = song->units[song_unit_at(song, edit->segments[i].start_sample)].take;
+        if (t >= 0 && !used[t]) before += t < take;
+        if (t >= 0) used[t] = true;
+    }
+    return take >= 0 && used[take] ? before % COLOURS : -1;
+}
+
+/* A lane's time: ticks from first_x on down to its foot. */
+static void put_times(ByteWriter *w, double seconds, double first_x, double text_y, double top, double foot) {
+    const double step = time_step(seconds, 10);
+    char text[TIME_TEXT];
+    for (double t = 0; t < seconds; t += step) {
+        const double x = WIDTH * t / seconds;
+        if (x < first_x || x > WIDTH - 30) continue;
+        bytes_printf(w, "<path class=\"rule\" d=\"M%.1f %.0fV%.0f\"/>\n", x, top, foot);
+        bytes_printf(w, "<text class=\"small\" x=\"%.1f\" y=\"%.0f\">%s</text>\n", x + 3, text_y,
+                     time_text_whole(t, text));
+    }
+}
+
+static void put_raw(ByteWriter *w, const Song *song, const Edit *edit) {
     const Stretch all = {0, song->n_samples, 0, WIDTH / (double)song->n_samples};
     char text[TIME_TEXT];
     bytes_printf(w, "<text x=\"0\" y=\"16\">Recording, %s</text>\n",
@@ -78,23 +106,28 @@ static void put_raw(ByteWriter *w, const Song *song) {
         const SongTake *take = &song->takes[t];
         const double from = x_at(&all, song->units[take->first_unit].start_sample);
         const double to = x_at(&all, song_unit_end(song, take->first_unit + take->n_units - 1));
-        bytes_printf(w, "<rect class=\"take c%d\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n",
-                     t % COLOURS, from, RAW_TOP, to - from, RAW_END - RAW_TOP);
+        const int32_t colour = picture_colour(song, edit, t);
+        char class[24] = "unused";
+        if (colour >= 0) snprintf(class, sizeof class, "take c%d", colour);
+        bytes_printf(w, "<rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", class,
+                     from, RAW_TOP, to - from, RAW_END - RAW_TOP);
         if (to - from > 16)
             bytes_printf(w, "<text class=\"small\" x=\"%.1f\" y=\"%d\">%s%d</text>\n", from + 3, RAW_TOP + 12,
                          to - from > 48 ? "take " : "", t + 1);
     }
     put_sound(w, song, &all, RAW_TOP, RAW_END);
+    put_times(w, (double)song->n_samples / song->sample_rate_hz, TITLE_WIDTH, 16, 8, RAW_TOP);
 }
 
-static void put_segment(ByteWriter *w, const Song *song, const EditSegment *s, int32_t i, double x,
+static void put_segment(ByteWriter *w, const Song *song, const Edit *edit, int32_t i, double x,
                         double per_sample) {
+    const EditSegment *s = &edit->segments[i];
     const double raw = WIDTH / (double)song->n_samples,
                  width = (double)(s->end_sample - s->start_sample) * per_sample;
     const double a = (double)s->start_sample * raw, b = (double)s->end_sample * raw;
     const int32_t take = song->units[song_unit_at(song, s->start_sample)].take;
-    char colour[8] = "lane";
-    if (take >= 0) snprintf(colour, sizeof colour, "c%d", take % COLOURS);
+    char colour[24] = "lane";
+    if (take >= 0) snprintf(colour, sizeof colour, "c%d", picture_colour(song, edit, take));
     bytes_printf(w, "<path class=\"ribbon %s\" d=\"M%.1f %dL%.1f %dL%.1f %dL%.1f %dZ\"/>\n", colour, a,
                  RAW_END, b, RAW_END, x + width, SONG_TOP, x, SONG_TOP);
     bytes_printf(w, "<rect class=\"part %s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", colour, x,
@@ -108,6 +141,9 @@ static void put_segment(ByteWriter *w, const Song *song, const EditSegment *s, i
                          x_at(&stretch, song->units[u].start_sample), SONG_TOP, SONG_END);
     bytes_printf(w, "<path class=\"edge\" d=\"M%.1f %dV%d\"/>\n", x, SONG_TOP, SONG_END);
     if (width > 10) bytes_printf(w, "<text x=\"%.1f\" y=\"%d\">%d</text>\n", x + 3, SONG_TOP + 13, i + 1);
+    if (width > 48 && take >= 0)
+        bytes_printf(w, "<text class=\"small\" x=\"%.1f\" y=\"%d\">take %d</text>\n", x + 3, SONG_TOP + 26,
+                     take + 1);
 }
 
 /* ---- curves along the song */
@@ -157,6 +193,18 @@ static void put_curve(ByteWriter *w, const Song *song, const Edit *edit, double 
                  c->name, low, high, c->unit);
 }
 
+/* Where the sound is, and where a click is heard from; the page's script knows both. */
+static void put_playhead(ByteWriter *w, const char *of, double scale, int32_t top, int32_t end) {
+    bytes_printf(w,
+                 "<line class=\"head\" data-of=\"%s\" data-scale=\"%.9g\" y1=\"%d\" y2=\"%d\" x1=\"-9\" "
+                 "x2=\"-9\"/>\n",
+                 of, scale, top, end);
+    bytes_printf(w,
+                 "<rect class=\"hit\" data-of=\"%s\" data-scale=\"%.9g\" y=\"%d\" width=\"%d\" "
+                 "height=\"%d\"/>\n",
+                 of, scale, top, WIDTH, end - top);
+}
+
 Status picture_put(ByteWriter *w, const EditWork *work, const EditedSong *s, int32_t number) {
     const Song *song = work->song;
     const Edit *edit = &s->cut.edit;
@@ -164,6 +212,7 @@ Status picture_put(ByteWriter *w, const EditWork *work, const EditedSong *s, int
                  lead = (double)s->plan.lead_in_samples * per_sample;
     const Curve curves[] = {{"Energy", "dB", ENERGY_TOP, ENERGY_END, energy_of},
                             {"Tempo", "beats a minute", TEMPO_TOP, TEMPO_END, tempo_of}};
+    const double song_s = (double)s->plan.n_samples / song->sample_rate_hz;
     char text[TIME_TEXT];
     bytes_printf(
         w,
@@ -173,27 +222,24 @@ Status picture_put(ByteWriter *w, const EditWork *work, const EditedSong *s, int
     bytes_put(w, style, sizeof style - 1);
     if (number < 0)
         bytes_printf(w, "<rect class=\"ground\" x=\"-6\" width=\"%d\" height=\"%d\"/>\n", WIDTH + 12, HEIGHT);
-    put_raw(w, song);
+    put_raw(w, song, edit);
     double x = lead;
     for (int32_t i = 0; i < edit->n_segments; i++) {
-        put_segment(w, song, &edit->segments[i], i, x, per_sample);
+        put_segment(w, song, edit, i, x, per_sample);
         x += (double)(edit->segments[i].end_sample - edit->segments[i].start_sample) * per_sample;
     }
     bytes_printf(w, "<path class=\"edge\" d=\"M%.1f %dV%d\"/>\n", x, SONG_TOP, SONG_END);
+    bytes_printf(w, "<text class=\"halo\" x=\"0\" y=\"%d\">Song, %s</text>\n", SONG_TOP - 7,
+                 time_text(song_s, text));
     for (size_t k = 0; k < sizeof curves / sizeof *curves; k++)
         put_curve(w, song, edit, lead, per_sample, &curves[k]);
-    bytes_printf(w, "<text class=\"small\" x=\"0\" y=\"%d\">Song, 0:00</text>\n", HEIGHT - 6);
-    bytes_printf(w, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", WIDTH,
-                 HEIGHT - 6, time_text((double)s->plan.n_samples / song->sample_rate_hz, text));
+    put_times(w, song_s, 0, HEIGHT - 6, TEMPO_END + 4, HEIGHT - 4);
     if (number >= 0) {
-        bytes_printf(w,
-                     "<line class=\"head\" data-of=\"raw\" data-scale=\"%.9g\" y1=\"%d\" y2=\"%d\" x1=\"-9\" "
-                     "x2=\"-9\"/>\n",
-                     (double)WIDTH * song->sample_rate_hz / (double)song->n_samples, RAW_TOP, RAW_END);
-        bytes_printf(w,
-                     "<line class=\"head\" data-of=\"song%d\" data-scale=\"%.9g\" y1=\"%d\" y2=\"%d\" "
-                     "x1=\"-9\" x2=\"-9\"/>\n",
-                     number, per_sample * song->sample_rate_hz, SONG_TOP, TEMPO_END);
+        char of[16];
+        snprintf(of, sizeof of, "song%d", number);
+        put_playhead(w, "raw", (double)WIDTH * song->sample_rate_hz / (double)song->n_samples, RAW_TOP,
+                     RAW_END);
+        put_playhead(w, of, per_sample * song->sample_rate_hz, SONG_TOP, TEMPO_END);
     }
     bytes_printf(w, "</svg>\n");
     return w->bad ? fail(BS_TOO_BIG, "the picture is too large") : BS_OK;

@@ -30,14 +30,6 @@ static bool map_file(Mono *m, size_t n_bytes) {
     return true;
 }
 
-static void mix(const float *block, int64_t n, int32_t n_channels, float *mono) {
-    for (int64_t t = 0; t < n; t++) {
-        float sum = 0;
-        for (int32_t c = 0; c < n_channels; c++) sum += block[t * n_channels + c];
-        mono[t] = sum / (float)n_channels;
-    }
-}
-
 Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
     Status st = BS_OK;
     const AudioInfo info = audio_info(reader);
@@ -53,7 +45,7 @@ Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
     for (int64_t at = 0, n = 0; at < info.n_samples; at += n) {
         TRY(audio_read_at(reader, at, BLOCK, block, &n));
         if (n < 1) TRY(fail(BS_IO, "the recording ends early"));
-        mix(block, n, info.n_channels, block);
+        audio_mix_down(block, n, info.n_channels, block);
         TRY(resampler_push(resampler, block, n, m->samples + m->n_samples, &k));
         m->n_samples += k;
     }

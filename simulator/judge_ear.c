@@ -84,14 +84,6 @@ static Status make_room(Block *block, int64_t n) {
     return BS_OK;
 }
 
-static void to_mono(const float *frames, int64_t n, int32_t wide, float *out) {
-    for (int64_t i = 0; i < n; i++) {
-        float sum = 0;
-        for (int32_t c = 0; c < wide; c++) sum += frames[i * wide + c];
-        out[i] = sum / (float)wide;
-    }
-}
-
 /* Samples [at, at + n), zero where there are none. */
 static Status read_mono(JudgeEar *e, AudioReader *reader, int64_t at, int64_t n, float *out) {
     Status st = BS_OK;
@@ -102,7 +94,7 @@ static Status read_mono(JudgeEar *e, AudioReader *reader, int64_t at, int64_t n,
     if (end <= first) return BS_OK;
     TRY(make_room(&e->frames, (end - first) * info.n_channels));
     TRY(audio_read_at(reader, first, end - first, e->frames.x, &got));
-    to_mono(e->frames.x, got, info.n_channels, out + (first - at));
+    audio_mix_down(e->frames.x, got, info.n_channels, out + (first - at));
 out:
     return st;
 }
@@ -116,7 +108,7 @@ typedef struct Sink {
 static Status take(void *to, const float *samples, int64_t n) {
     Sink *sink = to;
     if (n > sink->room - sink->n) n = sink->room - sink->n;
-    to_mono(samples, n, sink->wide, sink->mono + sink->n);
+    audio_mix_down(samples, n, sink->wide, sink->mono + sink->n);
     sink->n += n;
     return BS_OK;
 }

@@ -31,8 +31,8 @@ Status audio_read_at(AudioReader *reader, int64_t at, int64_t n, float *out, int
 /* Hash of file i's decoded samples. */
 Status audio_pcm_hash(AudioReader *reader, int32_t i, Hash *hash);
 
-/* Whole timeline, mixed to mono at `rate_hz` (0 = its own). malloc'ed. */
-Status audio_read_mono(AudioReader *reader, int32_t rate_hz, float **samples, int64_t *n_samples);
+/* The mean of the channels; mono may be `in` itself. */
+void audio_mix_down(const float *in, int64_t n_samples, int32_t n_channels, float *mono);
 
 /* Names of places in a file, in order. Labels are ASCII. */
 enum { AUDIO_LABEL_BYTES = 64, AUDIO_MAX_MARKERS = 65536 };

@@ -423,50 +423,10 @@ out:
     return st;
 }
 
-Status audio_read_mono(AudioReader *r, int32_t rate_hz, float **samples, int64_t *n_samples) {
-    Status st = BS_OK;
-    const int32_t wide = r->info.n_channels;
-    Resampler *resampler = NULL;
-    float *block = NULL, *made = NULL;
-    int64_t room = r->info.n_samples, n_made = 0;
-    if (rate_hz && rate_hz != r->info.sample_rate_hz) {
-        TRY(resampler_open(&resampler, r->info.sample_rate_hz, rate_hz, 1));
-        room = resampler_room(resampler, r->info.n_samples) + resampler_room(resampler, CHUNK_FRAMES);
+void audio_mix_down(const float *in, int64_t n_samples, int32_t n_channels, float *mono) {
+    for (int64_t t = 0; t < n_samples; t++) {
+        float sum = 0;
+        for (int32_t c = 0; c < n_channels; c++) sum += in[t * n_channels + c];
+        mono[t] = sum / (float)n_channels;
     }
-    block = malloc(sizeof *block * CHUNK_FRAMES * (size_t)wide);
-    made = malloc(sizeof *made * (size_t)room);
-    if (!block || !made) {
-        st = fail(BS_NOMEM, "%s: no memory for %.0f s of audio", r->sources[0].path,
-                  (double)r->info.n_samples / r->info.sample_rate_hz);
-        goto out;
-    }
-    for (int64_t at = 0; at < r->info.n_samples;) {
-        int64_t n = 0, k = 0;
-        TRY(audio_read_at(r, at, CHUNK_FRAMES, block, &n));
-        float *mono = resampler ? block : made + n_made;
-        for (int64_t t = 0; t < n; t++) {
-            float sum = 0;
-            for (int32_t c = 0; c < wide; c++) sum += block[t * wide + c];
-            mono[t] = sum / (float)wide;
-        }
-        if (resampler)
-            TRY(resampler_push(resampler, block, n, made + n_made, &k));
-        else
-            k = n;
-        n_made += k;
-        at += n;
-    }
-    if (resampler) {
-        int64_t k = 0;
-        TRY(resampler_push(resampler, NULL, 0, made + n_made, &k));
-        n_made += k;
-    }
-    *samples = made;
-    *n_samples = n_made;
-    made = NULL;
-out:
-    free(made);
-    free(block);
-    resampler_close(resampler);
-    return st;
 }

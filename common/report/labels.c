@@ -18,6 +18,20 @@ const char *time_text(double seconds, char buf[TIME_TEXT]) {
     return buf;
 }
 
+const char *time_text_whole(double seconds, char buf[TIME_TEXT]) {
+    time_text(seconds, buf);
+    buf[strlen(buf) - 2] = 0;
+    return buf;
+}
+
+double time_step(double span_s, int32_t most) {
+    static const double steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800};
+    double step = steps[0];
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && span_s / step > most; i++) step = steps[i];
+    while (span_s / step > most) step *= 2;
+    return step;
+}
+
 Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lead_in_samples) {
     const double rate = edit->sample_rate_hz;
     int64_t at = lead_in_samples;

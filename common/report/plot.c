@@ -7,6 +7,7 @@
 
 #include "common/core/bytes.h"
 #include "common/host/file.h"
+#include "common/report/markup.h"
 
 enum { WIDTH = 520, HEIGHT = 330, LEFT = 66, RIGHT = 16, TOP = 40, BOTTOM = 46, HEAD = 44, LEGEND_ROW = 16 };
 
@@ -14,21 +15,10 @@ typedef struct Scale {
     double low, high, from, to; /* data range, pixel range */
 } Scale;
 
-static void put_escaped(ByteWriter *w, const char *text) {
-    for (; *text; text++) {
-        if (*text == '<')
-            bytes_printf(w, "&lt;");
-        else if (*text == '&')
-            bytes_printf(w, "&amp;");
-        else if ((unsigned char)*text >= ' ')
-            bytes_put(w, text, 1);
-    }
-}
-
 static void put_text(ByteWriter *w, const char *class, double x, double y, const char *anchor,
                      const char *text) {
     bytes_printf(w, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class, x, y, anchor);
-    put_escaped(w, text);
+    markup_text(w, text);
     bytes_printf(w, "</text>\n");
 }
 
@@ -162,7 +152,7 @@ static void put_panel(ByteWriter *w, const PlotPanel *panel, int32_t left, int32
     bytes_printf(w,
                  "<text class=\"label\" transform=\"translate(14 %.1f) rotate(-90)\" text-anchor=\"middle\">",
                  (y.from + y.to) / 2);
-    put_escaped(w, panel->y_label);
+    markup_text(w, panel->y_label);
     bytes_printf(w, "</text>\n</g>\n");
 }
 

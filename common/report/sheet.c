@@ -12,6 +12,7 @@
 #include "common/core/bytes.h"
 #include "common/host/file.h"
 #include "common/report/labels.h"
+#include "common/report/markup.h"
 #include "common/song/song_words.h"
 
 enum {
@@ -70,20 +71,9 @@ typedef struct Page {
     Line line;
 } Page;
 
-static void put_escaped(ByteWriter *w, const char *text) {
-    for (; *text; text++) {
-        if (*text == '<')
-            bytes_printf(w, "&lt;");
-        else if (*text == '&')
-            bytes_printf(w, "&amp;");
-        else if ((unsigned char)*text >= ' ')
-            bytes_put(w, text, 1);
-    }
-}
-
 static void put_text(Page *p, const char *class, double x, double y, const char *text) {
     bytes_printf(&p->w, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, x, y);
-    put_escaped(&p->w, text);
+    markup_text(&p->w, text);
     bytes_printf(&p->w, "</text>\n");
 }
 
@@ -131,16 +121,12 @@ static void put_fitting(Page *p, const char *class, double x0, double x1, double
 /* ---- lanes ------------------------------------------------------------------------------------- */
 
 static void draw_time(Page *p) {
-    static const double steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600};
-    double span = p->line.to_s - p->line.from_s, step = steps[0];
+    const double step = time_step(p->line.to_s - p->line.from_s, 16);
     char text[TIME_TEXT];
-    for (size_t i = 0; i < sizeof steps / sizeof *steps && span / step > 16; i++) step = steps[i];
     for (double t = ceil(p->line.from_s / step - 1e-9) * step; t < p->line.to_s - step / 4; t += step) {
         double x = x_of(p, t);
         put_line(p, "rule", x, p->line.y + TIME_H, x, p->line.y + FLAW_Y + FLAW_H);
-        time_text(t, text);
-        text[strlen(text) - 2] = 0; /* whole seconds */
-        put_text(p, "lane", x + 2, p->line.y + TIME_Y + 10, text);
+        put_text(p, "lane", x + 2, p->line.y + TIME_Y + 10, time_text_whole(t, text));
     }
 }
 

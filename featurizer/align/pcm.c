@@ -40,17 +40,12 @@ static void make_sinc(double *table) {
 /* Frames [at, at + n) mixed to mono; zero outside. */
 static Status read_mono(Pcm *p, int64_t at, int64_t n, float *out) {
     Status st = BS_OK;
-    const int32_t wide = p->info.n_channels;
     memset(out, 0, sizeof *out * (size_t)n);
     int64_t from = at < 0 ? -at : 0, to = p->info.n_samples - at < n ? p->info.n_samples - at : n;
     for (int64_t i = from, got; i < to; i += got) {
         TRY(audio_read_at(p->reader, at + i, to - i < CHUNK ? to - i : CHUNK, p->frames, &got));
         if (got < 1) return fail(BS_IO, "%s: ends early", p->path);
-        for (int64_t t = 0; t < got; t++) {
-            float sum = 0;
-            for (int32_t c = 0; c < wide; c++) sum += p->frames[t * wide + c];
-            out[i + t] = sum / (float)wide;
-        }
+        audio_mix_down(p->frames, got, p->info.n_channels, out + i);
     }
 out:
     return st;

@@ -36,22 +36,26 @@ t=open("a.edl").read(); n=len(samples("a.wav.json"))
 assert len(re.findall(r"^\d{3} ",t,re.M))>=n and "\r" not in t' || no "an event a segment in the EDL"
 py 'assert len(open("a.txt").read().splitlines())==len(samples("a.wav.json"))' || no "a label a segment"
 
-# ---- the page: whole, of this edit, with its sounds beside it, and nothing from a network
+# ---- the page: whole, of this edit, with its sounds in it, and nothing from a network
 py '
-import html.parser, os, re, urllib.parse, xml.dom.minidom
+import base64, html.parser, re, xml.dom.minidom
 page=open("a.html").read(); segments=samples("a.wav.json"); seams=len(segments)-1
 class Page(html.parser.HTMLParser):
     def __init__(s): super().__init__(); s.open=[]; s.audio=[]; s.buttons=0; s.ids=set()
     def handle_starttag(s,tag,attributes):
         a=dict(attributes)
         if tag not in("meta","br","rect","path","line"): s.open.append(tag)
-        if tag=="audio": s.audio.append(urllib.parse.unquote(a["src"]))
+        if tag=="audio": s.audio.append((a["src"],float(a["data-end"])-float(a["data-start"])))
         if tag=="button": s.buttons+=1
         for k in("src","href"): assert not re.match(r"(https?:)?//",a.get(k) or ""), a
     def handle_startendtag(s,tag,attributes): pass
     def handle_endtag(s,tag): assert s.open and s.open.pop()==tag, tag
 p=Page(); p.feed(page); assert not p.open, p.open
-assert len(p.audio)==2 and all(os.path.exists(f) for f in p.audio), p.audio
+assert len(p.audio)==2
+for src,length in p.audio:
+    kind,_,sound=src.partition(";base64,")
+    sound=base64.b64decode(sound,validate=True); kbits=len(sound)*8/1000/length
+    assert kind=="data:audio/mpeg" and sound[0]==0xff and sound[1]>>5==7 and 50<kbits<120, (kind,sound[:4],kbits)
 assert "url(" not in page and "@import" not in page
 assert page.count("<b>Segment ")==len(segments) and page.count("<b>Seam ")==seams
 assert p.buttons>=2*len(segments)+seams and page.count("--nudge")==2*seams

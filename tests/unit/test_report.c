@@ -162,7 +162,7 @@ static void a_plot_shows_every_series_and_survives_odd_values(void **state) {
     assert_int_equal(plot_write(path, "a run", panels, 3), BS_OK);
     char *svg = read_back();
     assert_int_equal(strncmp(svg, "<svg ", 5), 0);
-    assert_non_null(strstr(svg, "return &lt;&amp;>"));
+    assert_non_null(strstr(svg, "return &lt;&amp;&gt;"));
     assert_non_null(strstr(svg, "second &amp; third"));
     assert_non_null(strstr(svg, "no data"));
     assert_non_null(strstr(svg, "prefers-color-scheme"));

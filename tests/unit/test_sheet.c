@@ -114,7 +114,7 @@ static void draws_what_was_heard(void **state) {
     char *svg = draw(s, "Tom & <Ann>", 100);
     assert_int_equal(count(svg, "<svg "), 1);
     assert_string_equal(strstr(svg, "</svg>"), "</svg>\n");
-    assert_non_null(strstr(svg, "Tom &amp; &lt;Ann>"));
+    assert_non_null(strstr(svg, "Tom &amp; &lt;Ann&gt;"));
     assert_non_null(strstr(svg, "2 takes of 1 tune; -17.2 LUFS"));
     assert_non_null(strstr(svg, "tuned 12 cents below"));
     assert_non_null(strstr(svg, "A minor; form of 8 bars: A 1-4, B 5-8"));
