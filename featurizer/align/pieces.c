@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "featurizer/align/seam.h"
+#include "featurizer/align/places.h"
 
 static const double beside_s = 0.25;     /* a seam lies within this of two runs, or its window is widened */
 static const double longest_s = 5.5;     /* window to either side */
@@ -22,8 +22,6 @@ static const double doubtful_s =
     1.2; /* so short, so unlike and so little explained: chance, in similar music */
 static const float doubtful_score = 0.7F;
 
-enum { MAX_PLACES = 24 };
-
 /* How well runs explain the edit, at EDGE_BLOCK samples a value. */
 typedef struct Explained {
     float *value, *power;
@@ -32,7 +30,7 @@ typedef struct Explained {
 
 typedef struct Maker {
     Seamer *seamer;
-    const Track *track;
+    Places places;
     Alignment *out;
     Run *runs;
     int32_t n_runs, room;
@@ -69,88 +67,6 @@ static double mean_explained(const Maker *m) {
     for (int32_t k = 0; k < m->heard.n; k++)
         if (!is_quiet(m, k)) sum += m->heard.value[k], n++;
     return n ? sum / n : 0;
-}
-
-/* ---- where else a piece could lie -------------------------------------------------------------- */
-
-/* Places that windows of the run know of as well, at a constant distance. */
-static int32_t other_places(const Maker *m, const Run *r, int64_t distance[MAX_PLACES]) {
-    enum { MOST = 64 };
-    struct {
-        double off;
-        int32_t n;
-    } seen[MOST];
-    int32_t n_seen = 0, n_windows = 0, n = 0;
-    for (int32_t k = r->first_window; k <= r->last_window; k++) {
-        const Track *t = m->track;
-        if (t->path[k] < 0 || t->quiet[k]) continue;
-        const Cell *own = &t->cells[k][t->path[k]];
-        n_windows++;
-        for (int32_t c = 0; c < t->n_cells[k]; c++) {
-            const Cell *x = &t->cells[k][c];
-            if (x == own || x->speed != own->speed || x->score < 0.85F * own->score) continue;
-            const double off = x->raw - own->raw;
-            int32_t i = 0;
-            while (i < n_seen && fabs(seen[i].off - off) > 3) i++;
-            if (i == MOST) continue;
-            if (i == n_seen) seen[n_seen++].off = off, seen[i].n = 0;
-            seen[i].n++;
-        }
-    }
-    for (int32_t i = 0; i < n_seen && n < MAX_PLACES; i++)
-        if (seen[i].n >= 0.7 * n_windows)
-            distance[n++] = llround(seen[i].off * m->out->raw_rate_hz / COARSE_HZ);
-    return n;
-}
-
-/* How well r would explain the first seconds of itself from `distance` on in the recording; the track's
- * distances are coarse, so *distance is moved to the best of its neighbours. */
-static Status explain_there(Maker *m, const Run *r, int64_t *distance, double *value) {
-    Status st = BS_OK;
-    const int64_t given = *distance;
-    const double from = r->first - m->hop / 4, to = r->last + m->hop / 4;
-    Run there = *r;
-    double best = -1;
-    for (int64_t shift = -3; shift <= 3; shift++) {
-        there.raw = r->raw + (double)(given + shift);
-        TRY(explain(m, &there, from, fmin(to, from + 0.4 * m->hz)));
-        const double now = mean_explained(m);
-        if (now > best) best = now, *distance = given + shift;
-    }
-    there.raw = r->raw + (double)*distance;
-    TRY(explain(m, &there, from, fmin(to, from + judged_s * m->hz)));
-    *value = mean_explained(m);
-out:
-    return st;
-}
-
-static Status explain_here(Maker *m, const Run *r, double *value) {
-    const double from = r->first - m->hop / 4, to = r->last + m->hop / 4;
-    Status st = explain(m, r, from, fmin(to, from + judged_s * m->hz));
-    *value = mean_explained(m);
-    return st;
-}
-
-/* A run moves to where it is explained clearly better. */
-static Status settle(Maker *m) {
-    Status st = BS_OK;
-    int64_t distance[MAX_PLACES];
-    for (int32_t i = 0; i < m->n_runs; i++) {
-        Run *r = &m->runs[i];
-        const int32_t n = other_places(m, r, distance);
-        double best, value;
-        int64_t move = 0;
-        if (!n) continue;
-        TRY(explain_here(m, r, &best));
-        best /= as_good;
-        for (int32_t k = 0; k < n; k++) {
-            TRY(explain_there(m, r, &distance[k], &value));
-            if (value > best) best = value, move = distance[k];
-        }
-        r->raw += (double)move;
-    }
-out:
-    return st;
 }
 
 /* ---- which runs there are ---------------------------------------------------------------------- */
@@ -375,24 +291,6 @@ out:
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-static Status find_ties(Maker *m, const Run *r, AlignPiece *p) {
-    Status st = BS_OK;
-    int64_t distance[MAX_PLACES];
-    double own, value;
-    const int32_t n = other_places(m, r, distance);
-    if (!n) return BS_OK;
-    TRY(explain_here(m, r, &own));
-    for (int32_t i = 0; i < n && p->n_alternatives < ALIGN_ALTERNATIVES; i++) {
-        if (llabs(distance[i]) < 8) continue;
-        TRY(explain_there(m, r, &distance[i], &value));
-        if (value < as_good * own) continue;
-        p->alternatives[p->n_alternatives++] = p->raw_start + distance[i];
-        p->tie = 1;
-    }
-out:
-    return st;
-}
-
 static Status make_pieces(Maker *m, float gain) {
     Status st = BS_OK;
     Alignment *out = m->out;
@@ -425,7 +323,7 @@ static Status make_pieces(Maker *m, float gain) {
             p.edit_start -= llround((double)p.raw_start / r->rate), p.raw_start = 0, p.joined = 0;
         if (p.raw_end > out->n_raw)
             p.edit_end -= llround((double)(p.raw_end - out->n_raw) / r->rate), p.raw_end = out->n_raw;
-        TRY(find_ties(m, r, &p));
+        TRY(places_ties(&m->places, r, &p));
         if (p.edit_end > p.edit_start && p.raw_end > p.raw_start) out->pieces[out->n_pieces++] = p;
         start = edge.start;
     }
@@ -476,18 +374,16 @@ static void measure_matched(Alignment *out) {
 Status pieces_make(Run *runs, int32_t n_runs, const Track *track, Tone *tone, Pcm *raw, Pcm *edit,
                    Alignment *out) {
     Status st = BS_OK;
-    Maker m = {.track = track,
-               .out = out,
-               .hz = out->edit_rate_hz,
-               .hop = TRACK_HOP * (double)out->edit_rate_hz / COARSE_HZ};
+    Maker m = {.out = out, .hz = out->edit_rate_hz, .hop = TRACK_HOP * (double)out->edit_rate_hz / COARSE_HZ};
     m.runs = malloc(sizeof *m.runs * (size_t)(n_runs + 8));
     if (!m.runs) return fail(BS_NOMEM, "align: no memory for %d pieces", n_runs);
     memcpy(m.runs, runs, sizeof *m.runs * (size_t)n_runs);
     m.n_runs = n_runs;
     m.room = n_runs + 8;
     TRY(seamer_open(&m.seamer, tone, raw, edit));
+    m.places = (Places){m.seamer, track, m.hz, out->raw_rate_hz};
     TRY(listen(&m));
-    TRY(settle(&m));
+    for (int32_t i = 0; i < m.n_runs; i++) TRY(places_settle(&m.places, &m.runs[i]));
     TRY(weed(&m));
     TRY(find_covered(&m));
     if (m.n_runs) {

@@ -1,13 +1,14 @@
-/* Fitting a fade: coarse grid over place and length, then descent with each shape, over sums of blocks. */
+/* Reading what is compared, and choosing between the best cut and the best fade. */
 #include "featurizer/align/seam.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 16, COARSE = 8, SUMS = 6 }; /* a coarse block is COARSE blocks */
-enum { EE, AA, BB, EA, EB, AB };
-static const double fade_gain = 0.75; /* a fade must leave at most this share of a cut's error around it */
+#include "featurizer/align/fade.h"
+
+enum { STEP = 8 * FADE_BLOCK };     /* windows are whole steps */
+static const double clear_cost = 6; /* a fade must cost this much less than a cut (fade.h) */
 
 struct Seamer {
     Tone *tone;
@@ -15,8 +16,7 @@ struct Seamer {
     int32_t hz;
     int64_t room;           /* samples */
     float *plain[3], *x[3]; /* edit, a, b: as read with TONE_MARGIN around; weighted */
-    double *prefix[2];      /* [room + 1] error before t if a alone; if b alone */
-    double (*blocks)[SUMS], (*coarse)[SUMS];
+    FadeSearch fade;
 };
 
 Status seamer_open(Seamer **out, Tone *tone, Pcm *raw, Pcm *edit) {
@@ -29,19 +29,14 @@ Status seamer_open(Seamer **out, Tone *tone, Pcm *raw, Pcm *edit) {
     s->raw = raw;
     s->edit = edit;
     s->hz = pcm_info(edit).sample_rate_hz;
-    s->room = (int64_t)SEAM_MAX_S * s->hz + 2 * BLOCK * COARSE;
+    s->room = (int64_t)SEAM_MAX_S * s->hz + 2 * STEP;
     for (int i = 0; i < 3; i++) {
         s->plain[i] = malloc(sizeof(float) * (size_t)(s->room + 2 * TONE_MARGIN));
         s->x[i] = malloc(sizeof(float) * (size_t)s->room);
         whole = whole && s->plain[i] && s->x[i];
     }
-    for (int i = 0; i < 2; i++) {
-        s->prefix[i] = malloc(sizeof(double) * (size_t)(s->room + 1));
-        whole = whole && s->prefix[i];
-    }
-    s->blocks = malloc(sizeof *s->blocks * (size_t)(s->room / BLOCK + 1));
-    s->coarse = malloc(sizeof *s->coarse * (size_t)(s->room / BLOCK / COARSE + 1));
-    if (!whole || !s->blocks || !s->coarse) TRY(fail(BS_NOMEM, "align: out of memory"));
+    if (!whole) TRY(fail(BS_NOMEM, "align: out of memory"));
+    TRY(fade_search_open(&s->fade, s->room / FADE_BLOCK, s->hz));
     *out = s;
     s = NULL;
 out:
@@ -52,9 +47,7 @@ out:
 void seamer_close(Seamer *s) {
     if (!s) return;
     for (int i = 0; i < 3; i++) free(s->plain[i]), free(s->x[i]);
-    for (int i = 0; i < 2; i++) free(s->prefix[i]);
-    free(s->blocks);
-    free(s->coarse);
+    fade_search_close(&s->fade);
     free(s);
 }
 
@@ -75,134 +68,54 @@ static Status load_run(Seamer *s, const Run *r, int64_t lo, int64_t n, int i) {
 
 static void sum_blocks(Seamer *s, int64_t n) {
     const float *e = s->x[0], *a = s->x[1], *b = s->x[2];
-    memset(s->coarse, 0, sizeof *s->coarse * (size_t)(n / BLOCK / COARSE + 1));
-    for (int64_t k = 0; k < n / BLOCK; k++) {
-        double *v = s->blocks[k], *c = s->coarse[k / COARSE];
-        memset(v, 0, sizeof s->blocks[0]);
-        for (int64_t i = k * BLOCK; i < (k + 1) * BLOCK; i++) {
-            v[EE] += (double)e[i] * e[i], v[AA] += (double)a[i] * a[i], v[BB] += (double)b[i] * b[i];
-            v[EA] += (double)e[i] * a[i], v[EB] += (double)e[i] * b[i], v[AB] += (double)a[i] * b[i];
-        }
-        for (int j = 0; j < SUMS; j++) c[j] += v[j];
-    }
-}
-
-/* ---- scoring gain curves ----------------------------------------------------------------------- */
-
-/* One seam being fitted: n blocks, levels of both pieces, error before block k if a alone (b alone). */
-typedef struct Fit {
-    const double (*v)[SUMS];
-    int64_t n;
-    double size; /* samples of a block */
-    double level_a, level_b;
-    double *before_a, *before_b; /* [n + 1] */
-} Fit;
-
-static double shape_gain(FadeShape shape, double x) {
-    x = x < 0 ? 0 : x > 1 ? 1 : x;
-    switch (shape) {
-    case SHAPE_LINEAR:
-        return x;
-    case SHAPE_POWER:
-        return x / sqrt(x * x + (1 - x) * (1 - x));
-    case SHAPE_SINE:
-        return sin(M_PI / 2 * x);
-    case SHAPE_COSINE:
-        return 0.5 - 0.5 * cos(M_PI * x);
-    case SHAPE_DIP:
-        return x > 0.5 ? 2 * x - 1 : 0;
-    default:
-        return x >= 0.5;
-    }
-}
-
-static double error_of(const double *v, double ga, double gb) {
-    return v[EE] - 2 * ga * v[EA] - 2 * gb * v[EB] + ga * ga * v[AA] + gb * gb * v[BB] + 2 * ga * gb * v[AB];
-}
-
-static void sum_errors(Fit *f) {
-    f->before_a[0] = f->before_b[0] = 0;
-    for (int64_t k = 0; k < f->n; k++) {
-        f->before_a[k + 1] = f->before_a[k] + error_of(f->v[k], f->level_a, 0);
-        f->before_b[k + 1] = f->before_b[k] + error_of(f->v[k], 0, f->level_b);
-    }
-}
-
-/* Error of a fade from `start` to `end`, in blocks (fractions are fine). */
-static double fade_error(const Fit *f, double start, double end, FadeShape shape) {
-    int64_t first = (int64_t)floor(start), last = (int64_t)ceil(end);
-    if (first < 0) first = 0;
-    if (last > f->n) last = f->n;
-    double sum = f->before_a[first] + f->before_b[f->n] - f->before_b[last];
-    for (int64_t k = first; k < last; k++) {
-        double x = ((double)k + 0.5 - start) / (end - start);
-        sum += error_of(f->v[k], f->level_a * shape_gain(shape, 1 - x), f->level_b * shape_gain(shape, x));
-    }
-    return sum;
-}
-
-typedef struct BestFade {
-    double start, end, error; /* in blocks */
-    FadeShape shape;
-} BestFade;
-
-static BestFade search_grid(const Fit *f) {
-    BestFade best = {.error = INFINITY, .shape = SHAPE_POWER};
-    for (double length = 1; length < (double)f->n; length *= 1.35) {
-        double step = length / 8 < 1 ? 1 : length / 8;
-        for (double start = 0; start + length <= (double)f->n; start += step) {
-            double error = fade_error(f, start, start + length, SHAPE_POWER);
-            if (error < best.error) best = (BestFade){start, start + length, error, SHAPE_POWER};
+    s->fade.n = n / FADE_BLOCK;
+    for (int64_t k = 0; k < s->fade.n; k++) {
+        double *v = s->fade.sums[k];
+        memset(v, 0, sizeof s->fade.sums[0]);
+        for (int64_t i = k * FADE_BLOCK; i < (k + 1) * FADE_BLOCK; i++) {
+            v[SUM_EE] += (double)e[i] * e[i], v[SUM_AA] += (double)a[i] * a[i];
+            v[SUM_BB] += (double)b[i] * b[i], v[SUM_EA] += (double)e[i] * a[i];
+            v[SUM_EB] += (double)e[i] * b[i], v[SUM_AB] += (double)a[i] * b[i];
         }
     }
-    return best;
 }
 
-static BestFade descend(const Fit *f, BestFade from) {
-    BestFade best = from;
-    best.error = INFINITY;
-    for (FadeShape shape = SHAPE_LINEAR; shape < FADE_SHAPES; shape++) {
-        BestFade now = from;
-        now.shape = shape;
-        now.error = fade_error(f, now.start, now.end, shape);
-        double step = (now.end - now.start) / 4 > 8 ? (now.end - now.start) / 4 : 8;
-        while (step > 0.2) {
-            static const double moves[8][2] = {{1, 1}, {-1, -1}, {0, 1},  {0, -1},
-                                               {1, 0}, {-1, 0},  {-1, 1}, {1, -1}};
-            bool moved = false;
-            for (int m = 0; m < 8; m++) {
-                double start = now.start + step * moves[m][0], end = now.end + step * moves[m][1];
-                if (start < 0 || end > (double)f->n || end - start < 1) continue;
-                double error = fade_error(f, start, end, shape);
-                if (error < now.error) now.start = start, now.end = end, now.error = error, moved = true;
-            }
-            if (!moved) step /= 2;
-        }
-        if (now.error < best.error) best = now;
-    }
-    return best;
+/* What is left over where the recording explains all that it ever does. */
+static double least_share(const Seamer *s) {
+    const double share = 0.1 * pow(10, -(double)tone_ratio_db(s->tone) / 10);
+    return share < 1e-6 ? 1e-6 : share > 0.05 ? 0.05 : share;
 }
 
 /* ---- a cut ------------------------------------------------------------------------------------- */
 
-/* The sample at which a ends and b begins with least error; *error gets it. With `plain` in the samples as
- * they are, which no filter has blurred. */
-static int64_t best_cut(Seamer *s, int64_t n, double level_a, double level_b, bool plain, double *error) {
-    const float *e = plain ? s->plain[0] + TONE_MARGIN : s->x[0];
-    const float *a = plain ? s->plain[1] + TONE_MARGIN : s->x[1];
-    const float *b = plain ? s->plain[2] + TONE_MARGIN : s->x[2];
-    double *pa = s->prefix[0], *pb = s->prefix[1];
-    pa[0] = pb[0] = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double x = e[i] - level_a * a[i], y = e[i] - level_b * b[i];
-        pa[i + 1] = pa[i] + x * x;
-        pb[i + 1] = pb[i] + y * y;
+/* The sample in [from, to] at which a ends and b begins with least error. */
+static int64_t least_error(const float *e, const float *a, const float *b, double gain_a, double gain_b,
+                           int64_t from, int64_t to) {
+    int64_t best = from;
+    double sum = 0, least = 0; /* error before t of a, less that of b */
+    for (int64_t t = from; t < to; t++) {
+        const double x = e[t] - gain_a * a[t], y = e[t] - gain_b * b[t];
+        sum += x * x - y * y;
+        if (sum < least) least = sum, best = t + 1;
     }
-    int64_t best = 0;
-    for (int64_t t = 0; t <= n; t++)
-        if (pa[t] - pb[t] < pa[best] - pb[best]) best = t;
-    *error = pa[best] + pb[n] - pb[best];
     return best;
+}
+
+/* Around the best cut between blocks. */
+static int64_t best_cut(const Seamer *s, int64_t n, const FadeFound *found) {
+    const int64_t k = (int64_t)found->cut, reach = 3;
+    const int64_t from = k - reach > 0 ? k - reach : 0, to = k + reach < s->fade.n ? k + reach : s->fade.n;
+    const int64_t before = k > 0 ? k - 1 : 0, behind = k < s->fade.n ? k : s->fade.n - 1;
+    const int64_t last = to * FADE_BLOCK < n ? to * FADE_BLOCK : n;
+    return least_error(s->x[0], s->x[1], s->x[2], s->fade.gain_a[before], s->fade.gain_b[behind],
+                       from * FADE_BLOCK, last);
+}
+
+/* In the samples as they are, which no filter has blurred. */
+static int64_t plain_cut(const Seamer *s, int64_t n) {
+    const double gain = tone_gain(s->tone);
+    return least_error(s->plain[0] + TONE_MARGIN, s->plain[1] + TONE_MARGIN, s->plain[2] + TONE_MARGIN, gain,
+                       gain, 0, n);
 }
 
 /* A sample of the edit is that of the recording, `x` with its gain, but for rounding. */
@@ -218,47 +131,6 @@ static bool cut_is_whole(const Seamer *s, int64_t n, int64_t cut, float gain) {
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-/* Level of the piece where it is alone: blocks [from, to). */
-static double level_of(const double (*v)[SUMS], int64_t from, int64_t to, int e, int x) {
-    double top = 0, bottom = 0;
-    for (int64_t k = from; k < to; k++) top += v[k][e], bottom += v[k][x];
-    double level = bottom > 0 ? top / bottom : 1;
-    return level < 0.25 ? 0.25 : level > 4 ? 4 : level;
-}
-
-static void measure_curve(const Fit *f, const BestFade *fade, AlignJoin *join) {
-    double width = (fade->end - fade->start) / ALIGN_CURVE;
-    for (int i = 0; i < ALIGN_CURVE; i++) {
-        double mid = fade->start + (fade->end - fade->start) * i / (ALIGN_CURVE - 1), v[SUMS] = {0};
-        int64_t from = (int64_t)floor(mid - width / 2), to = (int64_t)ceil(mid + width / 2);
-        for (int64_t k = from < 0 ? 0 : from; k < to && k < f->n; k++)
-            for (int j = 0; j < SUMS; j++) v[j] += f->v[k][j];
-        double det = v[AA] * v[BB] - v[AB] * v[AB];
-        bool told = det > 1e-3 * v[AA] * v[BB] && det > 0;
-        double x = (double)i / (ALIGN_CURVE - 1);
-        double a = told ? (v[EA] * v[BB] - v[EB] * v[AB]) / det / f->level_a : shape_gain(fade->shape, 1 - x);
-        double b = told ? (v[EB] * v[AA] - v[EA] * v[AB]) / det / f->level_b : shape_gain(fade->shape, x);
-        join->leave[i] = (float)(a < 0 ? 0 : a > 2 ? 2 : a);
-        join->enter[i] = (float)(b < 0 ? 0 : b > 2 ? 2 : b);
-    }
-}
-
-/* The longest stretch whose error is most of its power. */
-static void find_unlike(const Fit *f, const BestFade *fade, double *start, double *end) {
-    int64_t longest = 0, run = 0;
-    double power = 0;
-    for (int64_t k = 0; k < f->n; k++) power += f->v[k][EE];
-    power /= (double)(f->n ? f->n : 1);
-    *start = *end = 0;
-    for (int64_t k = 0; k < f->n; k++) {
-        double x = ((double)k + 0.5 - fade->start) / (fade->end - fade->start);
-        double ga = f->level_a * shape_gain(fade->shape, 1 - x), gb = f->level_b * shape_gain(fade->shape, x);
-        bool unlike = f->v[k][EE] > 0.01 * power && error_of(f->v[k], ga, gb) > 0.6 * f->v[k][EE];
-        run = unlike ? run + 1 : 0;
-        if (run > longest) longest = run, *end = (double)(k + 1), *start = (double)(k + 1 - run);
-    }
-}
-
 static void set_cut(AlignJoin *join) {
     join->shape = SHAPE_CUT;
     for (int i = 0; i < ALIGN_CURVE; i++) {
@@ -267,72 +139,33 @@ static void set_cut(AlignJoin *join) {
     }
 }
 
-/* Error of the fitted fade, and of the cut, within the fade and 5 ms around it. */
-static bool fade_is_clear(const Fit *f, const BestFade *fade, double cut_block) {
-    double around = 0.005 * 44100 / f->size, from = fmin(fade->start, cut_block) - around,
-           to = fmax(fade->end, cut_block) + around;
-    double with = 0, without = 0, outside = 0;
-    int64_t n_in = 0;
-    for (int64_t k = 0; k < f->n; k++) {
-        double x = ((double)k + 0.5 - fade->start) / (fade->end - fade->start);
-        double error = error_of(f->v[k], f->level_a * shape_gain(fade->shape, 1 - x),
-                                f->level_b * shape_gain(fade->shape, x));
-        if ((double)k < from || (double)k > to) {
-            outside += error;
-            continue;
-        }
-        bool after = (double)k + 0.5 > cut_block;
-        with += error;
-        without += error_of(f->v[k], after ? 0 : f->level_a, after ? f->level_b : 0);
-        n_in++;
-    }
-    double usual = outside / (double)(f->n - n_in > 0 ? f->n - n_in : 1);
-    return with < fade_gain * without && without - with > 2 * usual;
-}
-
 Status seam_fit(Seamer *s, const Run *a, const Run *b, double from, double to, SeamFit *out) {
     Status st = BS_OK;
     const int64_t lo = (int64_t)floor(from);
-    int64_t n = (int64_t)(to - (double)lo) / (BLOCK * COARSE) * (BLOCK * COARSE);
-    const int64_t most = (s->room - BLOCK * COARSE) / (BLOCK * COARSE) * (BLOCK * COARSE);
+    int64_t n = (int64_t)(to - (double)lo) / STEP * STEP;
     *out = (SeamFit){.start = from, .end = from};
-    if (n > most) n = most;
-    if (n < 4 * BLOCK * COARSE) n = 4 * BLOCK * COARSE;
+    if (n > s->room - STEP) n = (s->room - STEP) / STEP * STEP;
+    if (n < 4 * STEP) n = 4 * STEP;
     TRY(load_edit(s, lo, n));
     TRY(load_run(s, a, lo, n, 1));
     TRY(load_run(s, b, lo, n, 2));
     sum_blocks(s, n);
-    int64_t edge = n / BLOCK / 8 < s->hz / 10 / BLOCK ? n / BLOCK / 8 : s->hz / 10 / BLOCK;
-    if (edge < 4) edge = 4;
-    const double level_a = level_of(s->blocks, 0, edge, EA, AA),
-                 level_b = level_of(s->blocks, n / BLOCK - edge, n / BLOCK, EB, BB);
-    Fit coarse = {s->coarse, n / BLOCK / COARSE, BLOCK * COARSE, level_a,
-                  level_b,   s->prefix[0],       s->prefix[1]};
-    sum_errors(&coarse);
-    BestFade fade = search_grid(&coarse);
-    fade.start *= COARSE;
-    fade.end *= COARSE;
-    Fit fine = {s->blocks, n / BLOCK, BLOCK, level_a, level_b, s->prefix[0], s->prefix[1]};
-    sum_errors(&fine);
-    fade = descend(&fine, fade);
-    double cut_error;
-    const float gain = tone_gain(s->tone);
-    int64_t cut = best_cut(s, n, level_a, level_b, false, &cut_error);
+    const FadeFound fade = fade_find(&s->fade, least_share(s));
     bool is_fade =
-        (fade.end - fade.start) * BLOCK > 0.001 * s->hz && fade_is_clear(&fine, &fade, (double)cut / BLOCK);
-    find_unlike(&fine, &fade, &out->unlike_start, &out->unlike_end);
-    out->unlike_start = (double)lo + BLOCK * out->unlike_start;
-    out->unlike_end = (double)lo + BLOCK * out->unlike_end;
+        (fade.end - fade.start) * FADE_BLOCK > 0.001 * s->hz && fade.cut_cost - fade.cost > clear_cost;
+    int64_t cut = best_cut(s, n, &fade);
     if (tone_plain(s->tone)) {
-        const int64_t plain = best_cut(s, n, gain, gain, true, &cut_error);
-        is_fade = is_fade && !cut_is_whole(s, n, plain, gain);
+        const int64_t plain = plain_cut(s, n);
+        is_fade = is_fade && !cut_is_whole(s, n, plain, tone_gain(s->tone));
         if (!is_fade) cut = plain;
     }
+    out->unlike_start = (double)lo + FADE_BLOCK * fade.unlike_start;
+    out->unlike_end = (double)lo + FADE_BLOCK * fade.unlike_end;
     if (is_fade) {
-        out->start = (double)lo + BLOCK * fade.start;
-        out->end = (double)lo + BLOCK * fade.end;
+        out->start = (double)lo + FADE_BLOCK * fade.start;
+        out->end = (double)lo + FADE_BLOCK * fade.end;
         out->join.shape = (uint8_t)fade.shape;
-        measure_curve(&fine, &fade, &out->join);
+        fade_measure(&s->fade, &fade, &out->join);
     } else {
         out->start = out->end = (double)(lo + cut);
         set_cut(&out->join);
@@ -365,6 +198,29 @@ Status seam_explained(Seamer *s, const Run *r, double from, double to, float *va
             power[done + i] = (float)(ee / EDGE_BLOCK);
         }
     }
+out:
+    return st;
+}
+
+Status seam_left_over(Seamer *s, const Run *r, double from, double to, double *share) {
+    Status st = BS_OK;
+    enum { LONG = 1024 };
+    const int64_t lo = (int64_t)floor(from);
+    int64_t n = (int64_t)(to - from) < s->room ? (int64_t)(to - from) : s->room;
+    double all = 1e-30, left = 0;
+    TRY(load_edit(s, lo, n));
+    TRY(load_run(s, r, lo, n, 1));
+    for (int64_t i = 0; i < n; i += LONG) {
+        double ee = 0, aa = 0, ea = 0;
+        for (int64_t j = i; j < n && j < i + LONG; j++) {
+            ee += (double)s->x[0][j] * s->x[0][j];
+            aa += (double)s->x[1][j] * s->x[1][j];
+            ea += (double)s->x[0][j] * s->x[1][j];
+        }
+        all += ee;
+        left += ea > 0 ? ee - ea * ea / aa : ee;
+    }
+    *share = left / all;
 out:
     return st;
 }

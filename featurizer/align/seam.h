@@ -27,6 +27,9 @@ Status seam_fit(Seamer *s, const Run *a, const Run *b, double lo, double hi, Sea
 enum { EDGE_BLOCK = 128 };
 Status seam_explained(Seamer *s, const Run *r, double lo, double hi, float *values, float *power, int32_t *n);
 
+/* Share of the edit's power in [lo, hi) that r leaves over, at levels that may change. */
+Status seam_left_over(Seamer *s, const Run *r, double lo, double hi, double *share);
+
 /* To the sample where the signals are plain copies: the last place up to which r agrees around `near`
  * (forward), or the first from which it does. Elsewhere `near` itself. */
 Status seam_exact_edge(Seamer *s, const Run *r, double near, bool forward, double *out);

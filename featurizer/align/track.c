@@ -11,9 +11,16 @@
 #include "featurizer/align/landmark.h"
 #include "featurizer/align/pcm.h"
 
-enum { LAGS = 384, HALF = TRACK_WINDOW / 2, PIECE = TRACK_WINDOW + 2 * LAGS, MAX_WEAK = 2 };
+enum {
+    LAGS = 384,
+    HALF = TRACK_WINDOW / 2,
+    WIDE = 2 * COARSE_HZ,
+    PIECE = TRACK_WINDOW + 2 * LAGS,
+    MAX_WEAK = 2
+};
 static const double degrees = 40, jump_cost = 6, into_nowhere = 3, same_place = 3.5;
 static const float heard = 0.2F, nowhere_score = 0.22F, matched = 0.3F;
+static const float line_kept = 0.95F, crowded = 0.4F;
 static const double fastest = 0.0062, speed_step = 0.0005;
 
 /* What one search holds. */
@@ -58,13 +65,20 @@ static Likeness compare(Search *s, double place, int sign) {
 
 static bool near(double a, double b) { return fabs(a - b) <= same_place; }
 
-/* Scores a place for window k unless it is there already; keeps the best TRACK_CELLS. `heard_as` is the
- * speed whose window the correlator holds now. */
-static void add_cell(Search *s, int32_t k, int32_t speed, double place, uint8_t weak, int *heard_as) {
+/* Scores a place for window k, which goes on from cell `from` (NULL: from none), unless it is there already.
+ * Music of identical bars has more places than there is room for: those on the longest lines stay.
+ * `heard_as` is the speed whose window the correlator holds now. */
+static void add_cell(Search *s, int32_t k, int32_t speed, double place, const Cell *from, int *heard_as) {
     Track *t = s->track;
     Cell *cells = t->cells[k];
+    const float before = from ? line_kept * from->line : 0;
+    const uint8_t weak = from ? from->weak : 0;
     for (int32_t i = 0; i < t->n_cells[k]; i++)
-        if (cells[i].speed == speed && fabs(cells[i].raw - place) <= 8) return;
+        if (cells[i].speed == speed && fabs(cells[i].raw - place) <= 8) {
+            const float line = (float)worth(cells[i].score) + before;
+            if (line > cells[i].line) cells[i].line = line;
+            return;
+        }
     if (place < -HALF || place > (double)s->n_raw + HALF) return;
     if (*heard_as != speed) hear_window(s, k, speed);
     *heard_as = speed;
@@ -73,40 +87,53 @@ static void add_cell(Search *s, int32_t k, int32_t speed, double place, uint8_t 
     if (t->quiet[k]) c.raw = place, c.score = 0; /* nothing to hear: it coasts */
     c.weak = c.score >= heard || t->quiet[k] ? 0 : (uint8_t)(weak + 1);
     c.raw += (double)k * TRACK_HOP * t->speed[speed] - (double)middle(s, k, speed);
+    c.line = (float)worth(c.score) + before;
     for (int32_t i = 0; i < t->n_cells[k]; i++)
         if (cells[i].speed == speed && near(cells[i].raw, c.raw)) return;
     int32_t at = t->n_cells[k];
     if (at == TRACK_CELLS) {
         at = 0;
         for (int32_t i = 1; i < TRACK_CELLS; i++)
-            if (cells[i].score < cells[at].score) at = i;
-        if (cells[at].score >= c.score) return;
+            if (cells[i].line < cells[at].line) at = i;
+        if (cells[at].line >= c.line) return;
     } else {
         t->n_cells[k]++;
     }
     cells[at] = c;
 }
 
-/* Candidates that landmarks of the half second around each window agree on. */
+/* Landmarks [from, to) of a signal, as its time goes on. */
+typedef struct MarkRange {
+    int64_t from, to;
+} MarkRange;
+
+static void move_range(MarkRange *r, const Landmark *marks, int64_t n, int64_t first, int64_t last) {
+    while (r->from < n && marks[r->from].at < first / LANDMARK_STEP) r->from++;
+    while (r->to < n && marks[r->to].at < last / LANDMARK_STEP) r->to++;
+}
+
+/* Candidates that landmarks of the half second around each window agree on; where there are as many as may
+ * be and all are as good, those of some seconds too. */
 static Status propose(Search *s, int32_t speed) {
     Status st = BS_OK;
     Landmark *marks = NULL;
-    int64_t n = 0, from = 0, to = 0, offsets[LANDMARK_CANDIDATES];
+    int64_t n = 0, offsets[LANDMARK_CANDIDATES];
+    MarkRange narrow = {0}, wide = {0};
     float votes[LANDMARK_CANDIDATES];
     LandmarkQuery *query = NULL;
     TRY(landmarks_of(s->at_speed[speed], s->n_at_speed[speed], &marks, &n));
     TRY(landmark_query_new(&query, s->index, s->n_at_speed[speed]));
     for (int32_t k = 0; k < s->track->n_windows; k++) {
         const int64_t at = middle(s, k, speed);
-        const int32_t lo = (int32_t)((at - HALF - 600) / LANDMARK_STEP),
-                      hi = (int32_t)((at + HALF) / LANDMARK_STEP);
-        while (from < n && marks[from].at < lo) from++;
-        while (to < n && marks[to].at < hi) to++;
+        move_range(&narrow, marks, n, at - HALF - 600, at + HALF);
+        move_range(&wide, marks, n, at - WIDE, at + WIDE);
         if (s->track->quiet[k]) continue;
         int heard_as = -1;
-        int32_t found = landmark_vote(query, marks + from, to - from, offsets, votes);
+        int32_t found = landmark_vote(query, marks + narrow.from, narrow.to - narrow.from, offsets, votes);
+        if (found == LANDMARK_CANDIDATES && votes[found - 1] > crowded * votes[0])
+            found = landmark_vote(query, marks + wide.from, wide.to - wide.from, offsets, votes);
         for (int32_t i = 0; i < found; i++)
-            if (votes[i] > 0.1F * votes[0]) add_cell(s, k, speed, (double)(at + offsets[i]), 0, &heard_as);
+            if (votes[i] > 0.1F * votes[0]) add_cell(s, k, speed, (double)(at + offsets[i]), NULL, &heard_as);
     }
 out:
     landmark_query_free(query);
@@ -126,7 +153,7 @@ static void spread(Search *s) {
                 const Cell *x = &t->cells[before][c];
                 if (x->weak > MAX_WEAK || (x->score < heard && !t->quiet[before] && !x->weak)) continue;
                 double place = x->raw + step * TRACK_HOP * t->speed[x->speed];
-                add_cell(s, k, x->speed, place, x->weak, &heard_as);
+                add_cell(s, k, x->speed, place, x, &heard_as);
             }
         }
     }

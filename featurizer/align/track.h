@@ -15,6 +15,7 @@ typedef struct Cell {
     int8_t sign;
     uint8_t speed;
     uint8_t weak; /* windows since it was heard well */
+    float line;   /* what it and the cells that it goes on from are worth, the far ones less */
 } Cell;
 
 /* Window k has its middle at k * TRACK_HOP coarse samples of the edit. */
