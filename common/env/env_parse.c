@@ -125,14 +125,14 @@ static bool wanted_is_whole(const EnvSong *es, const int32_t *units, const uint8
     return true;
 }
 
-Status env_parse(Env *e, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
-                 uint8_t *actions, int32_t max, int32_t *n_actions) {
+Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
+                   uint8_t *actions, int32_t max, int32_t *n_actions, int32_t *reached) {
     Status st = BS_OK;
     Frame *frames = NULL;
     uint8_t *failed = NULL;
     int32_t depth = 0, nodes = 0, most = max < ENV_MAX_STEPS ? max : ENV_MAX_STEPS;
     Wanted w = {units, fades, n};
-    *n_actions = 0;
+    *n_actions = *reached = 0;
     if (!wanted_is_whole(e->es, units, fades, n))
         return fail(BS_NOT_FOUND, "no actions make this edit: %d units, or a unit outside the recording", n);
     TRY(env_reset(e, job));
@@ -162,7 +162,9 @@ Status env_parse(Env *e, const Job *job, const int32_t *units, const uint8_t *fa
             f->action = action;
             e->now.n_steps++;
             state_apply(e, action, false);
-            if (play_forced(e, &w) &&
+            const bool on = play_forced(e, &w);
+            if (on && e->now.n_out > *reached) *reached = e->now.n_out;
+            if (on &&
                 (e->now.done || (depth + 1 < most && !get_bit(failed, state_key(&e->now))))) {
                 deeper = true;
                 break;
@@ -187,4 +189,10 @@ out:
     free(frames);
     free(failed);
     return st;
+}
+
+Status env_parse(Env *e, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
+                 uint8_t *actions, int32_t max, int32_t *n_actions) {
+    int32_t reached;
+    return parse_units(e, job, units, fades, n, actions, max, n_actions, &reached);
 }

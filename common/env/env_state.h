@@ -256,6 +256,10 @@ int legal_few(const Env *e, int *only);
 /* env.c */
 Status plan_make(Env *e, const Job *job);
 
+/* env_parse.c: env_parse that says how many units were made at most, where it fails. */
+Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
+                   uint8_t *actions, int32_t max, int32_t *n_actions, int32_t *reached);
+
 /* env_step.c */
 void state_apply(Env *e, int action, bool rewards);
 void state_play_forced(Env *e, bool rewards);
