@@ -23,6 +23,9 @@ enum {
 #define FADE_OUT_BEATS 2.0  /* where the music goes on */
 #define RING_FALL      16.0 /* 12 dB: it dies away */
 #define TAIL_FALL      4.0
+/* Of a blend: a ring for which it would have to go lower is left away; any other blend rather clips. */
+#define RING_LEAST_GAIN  0.8F
+#define BLEND_LEAST_GAIN 0.5F
 
 typedef struct Planner {
     AudioReader *reader;
@@ -117,8 +120,7 @@ static float gain_of(const Planner *p, const Seam *seam, int32_t wide) {
     return lowering > 0 ? (float)(1 - lowering - 1e-6) : 1; /* less what rounding may add */
 }
 
-/* Correlation and gain of a placed ramp: the gain is one for the mix and all its tracks. */
-static Status measure_ramp(Planner *p, Seam *seam) {
+static Status measure_ramp_at_once(Planner *p, Seam *seam) {
     Status st = BS_OK;
     TRY(ramp_read(p, p->reader, seam));
     const int64_t n_in = seam->fade_samples - seam->ring_samples;
@@ -132,6 +134,20 @@ static Status measure_ramp(Planner *p, Seam *seam) {
         if (gain < seam->gain) seam->gain = gain;
     }
 out:
+    return st;
+}
+
+/* Correlation and gain of a placed ramp: the gain is one for the mix and all its tracks. Where the new line
+ * is at full scale, what rings under it has no room: nobody wants the new line turned down, or over, for it.
+ */
+static Status measure_ramp(Planner *p, Seam *seam) {
+    Status st = measure_ramp_at_once(p, seam);
+    if (st == BS_OK && seam->ring_samples && seam->gain < RING_LEAST_GAIN) {
+        seam->fade_samples -= seam->ring_samples;
+        seam->ring_samples = 0;
+        st = measure_ramp_at_once(p, seam);
+    }
+    if (seam->gain < BLEND_LEAST_GAIN) seam->gain = BLEND_LEAST_GAIN;
     return st;
 }
 

@@ -381,6 +381,25 @@ static void a_last_cymbal_rings_on_under_what_follows(void **state) {
     mix_drop(&m);
 }
 
+/* The same under a line at full scale: there is no room for the cymbal, and the line is not turned down for
+ * it. */
+static void nothing_rings_under_a_line_at_full_scale(void **state) {
+    (void)state;
+    Mix m = a_band(22050, 40, 1, 1);
+    Rng rng = rng_at(3, 3);
+    const int64_t end = 22050 * 16;
+    for (int64_t i = end - 22050; i < end + RATE * 5; i++)
+        m.raw[i] = (float)(0.4 * rng_between(&rng, -1, 1) * exp(-(double)(i - end + 22050) / RATE));
+    for (int64_t i = 22050 * 27; i < 22050 * 37; i++) m.raw[i] = (float)fmin(1, fmax(-1, 20 * m.raw[i]));
+    cut(&m, 22050 * 4, end, FADE_SHORT);
+    cut(&m, 22050 * 28, 22050 * 36, FADE_SHORT);
+    render(&m);
+    const Seam *seam = &m.plan.seams[0];
+    assert_true(seam->gain >= 0.5F && (seam->gain >= 0.8F || seam->ring_samples == 0));
+    assert_exact_outside_ramps(&m);
+    mix_drop(&m);
+}
+
 static void a_plan_can_be_held_to_a_length(void **state) {
     (void)state;
     MixPlan plan = {.lead_in_samples = 10,
@@ -527,6 +546,7 @@ int main(void) {
         cmocka_unit_test(the_first_attack_is_whole),
         cmocka_unit_test(music_that_would_go_on_is_faded_out_over_two_beats),
         cmocka_unit_test(a_last_cymbal_rings_on_under_what_follows),
+        cmocka_unit_test(nothing_rings_under_a_line_at_full_scale),
         cmocka_unit_test(a_plan_can_be_held_to_a_length),
         cmocka_unit_test(loudness_is_one_gain_that_keeps_the_peak),
         cmocka_unit_test(silence_has_no_loudness_to_change),
