@@ -164,8 +164,7 @@ Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *
             state_apply(e, action, false);
             const bool on = play_forced(e, &w);
             if (on && e->now.n_out > *reached) *reached = e->now.n_out;
-            if (on &&
-                (e->now.done || (depth + 1 < most && !get_bit(failed, state_key(&e->now))))) {
+            if (on && (e->now.done || (depth + 1 < most && !get_bit(failed, state_key(&e->now))))) {
                 deeper = true;
                 break;
             }
