@@ -6,8 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define ATTACK_RATIO 4.0 /* 6 dB over what came before is an attack */
-#define WEAK_RATIO   16.0
+#define ATTACK_RATIO 4.0  /* 6 dB over what came before is an attack */
+#define WEAK_RATIO   16.0 /* 12 dB less steep than the steepest is none ... */
+#define CLEAR_RATIO  64.0 /* ... but 18 dB always are: after silence a hi-hat rises steeper than any drum */
 #define FAINT_RATIO  32.0
 
 enum { APART_MS = 6 };
@@ -100,7 +101,7 @@ int32_t probe_attacks(const Probe *probe, const Probe *other, int32_t from_ms, i
                        rise_at(probe->edge, i, faint_edge / FAINT_RATIO));
         steepest = fmax(steepest, rise[i]);
     }
-    const double least = fmax(ATTACK_RATIO, steepest / WEAK_RATIO);
+    const double least = fmax(ATTACK_RATIO, fmin(steepest / WEAK_RATIO, CLEAR_RATIO));
     int32_t n = 0;
     double last = 0; /* of the attack found last: the steepest within APART_MS is one */
     for (int32_t t = from_ms; t <= to_ms && n < MIX_MAX_ATTACKS; t++) {

@@ -14,6 +14,8 @@ enum {
     SEARCH_MS = 60, /* percussive ramps end 3 to 60 ms before the attack */
     GUARD_MS = 3,
     JUMP_MS = 15,
+    COVERED_MS = 5, /* before a hit, within which what begins is heard as part of it */
+    SLOW_MS = 30,
     SUSTAINED_MS = 30,
     SHIFT_MS = 15,
     SHORT_BEFORE_MS = 120, /* what is read around a short seam */
@@ -82,15 +84,16 @@ static bool jumps_up(const Place *p, int32_t last_ms) {
  * best 5 ms (of less, troughs of a low note would be taken for silence), and of those about as quiet the
  * nearest to the attack. What the new line holds and the old did not begins with the ramp; where that is
  * much, the ramp is short and as near to the attack as it can be, so that it is not heard as a hit before the
- * hit. */
-static void before_attack(const Place *p, int32_t attack_ms, Seam *seam) {
+ * hit; unless the new line strikes too late to cover it, for then only a slow ramp is no hit. */
+static void before_attack(const Place *p, int32_t attack_ms, int32_t attack_b_ms, Seam *seam) {
     static const int32_t lengths[] = {15, 10, 7, 5};
     const int32_t last = attack_ms - GUARD_MS, shortest = lengths[3];
+    const bool jumps = jumps_up(p, last);
     double quietest = energy_in(p, last - shortest, shortest);
     for (int32_t t = attack_ms - SEARCH_MS; t + shortest <= last; t++)
         quietest = fmin(quietest, energy_in(p, t, shortest));
     int32_t n = shortest, at = last - shortest;
-    for (int k = 0; k < 4 && !jumps_up(p, last); k++) {
+    for (int k = 0; k < 4 && !jumps; k++) {
         double least = energy_in(p, last - lengths[k], lengths[k]);
         for (int32_t t = attack_ms - SEARCH_MS; t + lengths[k] <= last; t++)
             least = fmin(least, energy_in(p, t, lengths[k]));
@@ -99,6 +102,10 @@ static void before_attack(const Place *p, int32_t attack_ms, Seam *seam) {
         at = last - n;
         while (energy_in(p, at, n) > 2 * least + MIX_SILENCE) at--;
         break;
+    }
+    if (jumps && attack_b_ms - last > COVERED_MS) {
+        n = SLOW_MS;
+        at = last - n;
     }
     seam->fade_samples = (int32_t)(n * p->ms);
     seam->fade_start = seam->out_sample + at * p->ms;
@@ -132,7 +139,7 @@ Status place_short(Place *p, Seam *seam) {
     TRY(first_attack(p, &p->b, &p->a, seam->to_sample, &attack_b));
     const int32_t attack = attack_a < attack_b ? attack_a : attack_b;
     if (attack <= ATTACK_TO_MS)
-        before_attack(p, attack, seam);
+        before_attack(p, attack, attack_b, seam);
     else
         sustained(p, seam);
 out:

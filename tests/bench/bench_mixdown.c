@@ -1,7 +1,8 @@
 // needs: common/audio simulator
 /* What is heard at 1,000 seams over eight materials (tests/unit/seam_material.h) and at those of a simulated
  * session cut into single bars in random order; the same ear on the seams that a hard cut would make, for
- * comparison. Wrong grids and samples that differ outside ramps end it. Then how fast. */
+ * comparison. Wrong grids and samples that differ outside ramps end it. Then how fast. bench_mixdown [SEED]
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "tests/unit/seam_material.h"
 #include "tests/unit/seam_trial.h"
 
-enum { SEAMS = 125, SESSION_SEAMS = 150, WIDE = 2, SEED = 20260 };
+enum { SEAMS = 125, SESSION_SEAMS = 150, WIDE = 2 };
 
 static char folder[] = "/tmp/bandsaw-bench-mixdown-XXXXXX";
 
@@ -108,21 +109,23 @@ static int speed(const Session *session, const Edit *edit) {
     return 0;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20260;
     SeamTrial all = {0}, hard = {0}, simulated = {0};
     Session session;
     Edit edit;
     if (!mkdtemp(folder)) return stop("folder");
     for (int k = 0; k < MATERIAL_KINDS; k++) {
         SeamTrial t = {0}, cut = {0};
-        if (listen_to((MaterialKind)k, SEAM_PLANNED, SEED + (uint64_t)k, &t)) return stop(material_names[k]);
-        if (listen_to((MaterialKind)k, SEAM_HARD, SEED + (uint64_t)k, &cut)) return stop(material_names[k]);
+        if (listen_to((MaterialKind)k, SEAM_PLANNED, seed + (uint64_t)k, &t)) return stop(material_names[k]);
+        if (listen_to((MaterialKind)k, SEAM_HARD, seed + (uint64_t)k, &cut)) return stop(material_names[k]);
         printf("mixdown_%s_flams_or_clicks %.2f /100\n", material_names[k],
                100.0 * (t.heard.flams + t.heard.clicks) / t.heard.n_seams);
         add(&all, &t);
         add(&hard, &cut);
     }
-    if (session_make(&session, "bench", 11, 90) || random_bars(session.truth, &edit)) return stop("session");
+    if (session_make(&session, "bench", seed, 90) || random_bars(session.truth, &edit))
+        return stop("session");
     if (trial_run(&simulated, folder, session.samples, session.n_samples, WIDE, &edit, SEAM_PLANNED))
         return stop("session");
     if (all.grid_error || all.differing || all.peak > 1 || simulated.grid_error || simulated.differing) {
