@@ -7,7 +7,11 @@
 
 enum { MAX_BARS = 4096 };
 
-static Cost cost_of(double x) { return (Cost)(x * COST_ONE + 0.5); }
+/* At most what a beat costs that is spoilt and fills its window: so the sum over a bar is a Cost too. */
+static Cost cost_of(double x) {
+    const Cost most = COST_NEVER / (2 * TRUTH_MAX_METER);
+    return x * COST_ONE < most ? (Cost)(x * COST_ONE + 0.5) : most;
+}
 
 static bool bar_of_tune(const Graph *g, int32_t u) {
     return truth_bar_at(g->form.t, u) && truth_unit_tune(g->form.t, u) == g->form.tune;

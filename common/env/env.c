@@ -20,10 +20,11 @@ static size_t lay_out(Env *e, const EnvSong *es, char *base) {
     e->short_unit = take_part(base, &at, n * sizeof *e->short_unit);
     e->rest_samples = take_part(base, &at, (n + 1) * sizeof *e->rest_samples);
     e->kept = take_part(base, &at, n * sizeof *e->kept);
-    e->pid_kept = take_part(base, &at, n * sizeof *e->pid_kept);
+    e->place_kept = take_part(base, &at, n * sizeof *e->place_kept);
     e->section_kept = take_part(base, &at, n * sizeof *e->section_kept);
     e->must = take_part(base, &at, n);
     e->out = take_part(base, &at, MAX_OUT * sizeof *e->out);
+    e->out_places = take_part(base, &at, MAX_OUT * sizeof *e->out_places);
     e->out_fades = take_part(base, &at, MAX_OUT);
     return at;
 }
@@ -64,6 +65,7 @@ void env_copy(Env *to, const Env *from) {
     to->now = from->now;
     memcpy(to->never_sum, from->never_sum, tables);
     memcpy(to->out, from->out, (size_t)from->now.n_out * sizeof *from->out);
+    memcpy(to->out_places, from->out_places, (size_t)from->now.n_out * sizeof *from->out_places);
     memcpy(to->out_fades, from->out_fades, (size_t)from->now.n_out);
 }
 

@@ -12,7 +12,7 @@
 #include "common/song/song.h"
 
 enum {
-    ENV_VERSION = 1, /* changes whenever the same actions could give another edit or reward */
+    ENV_VERSION = 2, /* changes whenever the same actions could give another edit or reward */
     ENV_TARGETS = 32,
     ENV_PAIRS = 16,
     ENV_MAX_UNITS = 4096, /* of one tune with what lies between its takes */
@@ -154,6 +154,11 @@ EnvSeam env_seam(const EnvSong *es, const Job *job, int32_t a, int32_t b, Fade f
 int env_song_targets(const EnvSong *es, int32_t anchor, int32_t targets[ENV_TARGETS]);
 /* And the worth of keeping unit u once: content term under the job's weights, before form. */
 float env_unit_worth(const EnvSong *es, const Job *job, int32_t u);
-/* What a change of place in the form costs when `b` follows `a`, weighted; a = -1: the edit starts at b;
- * b = -1: it ends with a, uncut from a - 1. */
-float env_form_cost(const EnvSong *es, const Job *job, int32_t a, int32_t b);
+/* Beats of the form are numbered; sections with one label play the same music, so a unit may stand for
+ * another beat than its own. The beat that u stands for after one that stood for `place` (-1: none); -1 where
+ * it has no place in the form. And all that it may stand for, in order; returns how many. */
+int32_t env_place_of(const EnvSong *es, int32_t place, int32_t u);
+int env_places(const EnvSong *es, int32_t u, int32_t max, int32_t *places);
+/* What a change of place in the form costs when `b` follows `a`, which stands for `place`, weighted; a = -1:
+ * the edit starts at b; b = -1: it ends with a, uncut from a - 1. */
+float env_form_cost(const EnvSong *es, const Job *job, int32_t a, int32_t place, int32_t b);

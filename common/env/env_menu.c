@@ -79,7 +79,7 @@ static void pick_cheapest(const EnvSong *es, Pick *p, int32_t tune) {
         if (there) continue;
         Seam s = seam_of(es, a, v);
         float cost = seam_transition(&s, FADE_SHORT) + s.tempo + s.phrase;
-        if (x->pid >= 0 && y->pid >= 0) cost += form_step_cost(es, a, v, 1);
+        if (x->pid >= 0 && y->pid >= 0) cost += form_step_cost(es, a, x->pid, v, 1);
         if (n == max && costs[max - 1] <= cost) continue;
         int at = n < max ? n++ : max - 1;
         for (; at > 0 && costs[at - 1] > cost; at--) best[at] = best[at - 1], costs[at] = costs[at - 1];
@@ -121,9 +121,8 @@ void edge_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, fl
     edge[OBS_TARGET_TEMPO] = s->tempo;
     edge[OBS_TARGET_PHRASE] = s->phrase;
     edge[OBS_TARGET_PHASE] = s->phase == 0;
-    edge[OBS_TARGET_FORM_STEP] = form_distance(es, last, x);
-    edge[OBS_TARGET_SAME_SLOT] =
-        last >= 0 && x->pos >= 0 && es->units[last].pos >= 0 && x->pos == es->units[last].pos + 1;
+    edge[OBS_TARGET_FORM_STEP] = form_distance(es, last < 0 ? -1 : es->units[last].pid, v);
+    edge[OBS_TARGET_SAME_SLOT] = last >= 0 && same_music_next(es, &es->units[last], x);
     edge[OBS_TARGET_KEPT] = 0;
 }
 
@@ -198,7 +197,7 @@ static void pick_pairs(const EnvSong *es, EnvMenu *m, int32_t anchor) {
         row[OBS_PAIR_LENGTH] = (float)span_samples(es, s->first, s->end);
         row[OBS_PAIR_FLAW] = s->flaw;
         row[OBS_PAIR_WORTH] = mean_content(es, s->first, s->end);
-        row[OBS_PAIR_FORM_STEP] = form_distance(es, anchor - 1, &es->units[s->first]);
+        row[OBS_PAIR_FORM_STEP] = form_distance(es, anchor == 0 ? -1 : es->units[anchor - 1].pid, s->first);
     }
 }
 

@@ -103,15 +103,11 @@ static float seam_phrase(const EnvSong *es, int32_t a, int32_t b) {
     return leave + enter;
 }
 
-static bool same_place(const EnvUnit *a, const EnvUnit *b) {
-    return a->pos >= 0 && b->pos == a->pos + 1 && a->tune == b->tune;
-}
-
 Seam seam_of(const EnvSong *es, int32_t a, int32_t b) {
     Seam s = {0};
     if (b == a + 1) return s;
     const EnvUnit *x = &es->units[a], *y = &es->units[b];
-    bool on = same_place(x, y);
+    bool on = same_music_next(es, x, y);
     seam_sound(es, a, b, &s);
     s.phase = seam_phase(es, x, y);
     float vocal = seam_vocal(es, a, b);
@@ -142,6 +138,8 @@ int fade_room(const EnvSong *es, int32_t last, int32_t v) {
 
 /* ---- form ---------------------------------------------------------------------------------------- */
 
+static const float STAND_IN = 0.05f; /* to another section's performance of the same music */
+
 /* 3 = section edge, 2 = phrase, 1 = bar, 0 = inside a bar */
 static int edge_before(const EnvUnit *x) {
     return x->starts[SPAN_SECTION] ? 3 : x->starts[SPAN_PHRASE] ? 2 : x->starts[SPAN_BAR] ? 1 : 0;
@@ -153,24 +151,21 @@ static int edge_after(const EnvUnit *x, int32_t u) {
                                           : 0;
 }
 
-/* Cost of playing `to` after `from`, two units with a place in the form: 0 when it is the next beat. Least
- * between whole sections in an order the form has, most in the middle of a bar; skipping costs more when
- * the window has room for the whole form, repeating when it has not. */
-float form_step_cost(const EnvSong *es, int32_t from, int32_t to, float copies) {
+/* Cost of playing `to` after `from`, two units with a place in the form: 0 when it is the next beat, little
+ * when it plays the same music. Least between whole sections in an order the form has, most in the middle of
+ * a bar; skipping costs more when the window has room for the whole form, repeating when it has not. */
+float form_step_cost(const EnvSong *es, int32_t from, int32_t place, int32_t to, float copies) {
     static const float by_edge[4] = {1, 0.6f, 0.35f, 0.12f};
     const EnvUnit *x = &es->units[from], *y = &es->units[to];
-    if (same_place(x, y)) return 0;
+    if (place_of(es, place, to) == place + 1) return y->pid == place + 1 || to == from + 1 ? 0 : STAND_IN;
     int leave = edge_after(x, from), enter = edge_before(y);
     float cost = by_edge[leave < enter ? leave : enter];
     if (leave == 3 && enter == 3 && x->label >= 0 && y->label >= 0 &&
         (es->tunes[x->tune].label_next[x->label] >> y->label & 1))
         cost *= 0.5f;
-    if (y->label >= 0 && y->label == x->label && y->phase == (x->phase + 1) % es->tunes[x->tune].meter &&
-        y->offset == x->offset + (y->phase == 0) && cost > 0.3f)
-        cost = 0.3f; /* the same bar of another section with the same music */
-    bool back = y->pos <= x->pos;
+    bool back = y->pid <= place;
     bool needed = back ? copies > 1.05f : copies < 0.95f;
-    if (!needed && cost < (back ? 0.4f : 0.25f)) cost = back ? 0.4f : 0.25f; /* however clean the cut */
+    if (!needed && cost < (back ? 0.8f : 0.4f)) cost = back ? 0.8f : 0.4f; /* however clean the cut */
     cost *= needed ? 0.7f : 1.3f;
     return to == from + 1 ? 0.3f * cost : cost;
 }
@@ -178,13 +173,14 @@ float form_step_cost(const EnvSong *es, int32_t from, int32_t to, float copies) 
 /* Worth of the (r+1)-th copy of a beat of the form, when the form fits `copies` times into the window. */
 static float copy_worth(int r, float copies) {
     if (r == 0) return 1;
-    return (float)r < copies - 0.05f ? 0.5f : -0.5f;
+    return (float)r < copies - 0.05f ? 0.5f : -1;
 }
 
 float start_cost(const EnvSong *es, int32_t u) {
     const EnvUnit *x = &es->units[u];
     if (!x->in_take) return 1;
-    if (x->pid >= 0 && x->pid == es->tunes[x->tune].pid0) return 0;
+    if (x->pid >= 0 && es->music[x->pid] == es->tunes[x->tune].pid0)
+        return x->pid == es->music[x->pid] ? 0 : 0.1f;
     if (u == es->song->takes[x->take].first_unit) return 0.1f;
     if (x->kind != UNIT_BEAT) return 0.8f;
     static const float by_edge[4] = {1, 0.7f, 0.4f, 0.2f};
@@ -205,7 +201,7 @@ float end_cost(const EnvSong *es, int32_t before, int32_t u) {
 
 /* ---- the sum ------------------------------------------------------------------------------------- */
 
-static const float START_WEIGHT = 0.2f, END_WEIGHT = 0.3f, TAIL_INSIDE = 2, ENERGY_WEIGHT = 0.5f;
+static const float START_WEIGHT = 0.4f, END_WEIGHT = 0.3f, TAIL_INSIDE = 2, ENERGY_WEIGHT = 0.5f;
 
 float reward_start_cost(const EnvSong *es, int32_t u) { return START_WEIGHT * start_cost(es, u); }
 float reward_end_cost(const EnvSong *es, int32_t before, int32_t u) {
@@ -242,7 +238,7 @@ static float energy_cost(const EnvPlan *plan, float level, int64_t at) {
     return d * d / (d * d + 36);
 }
 
-void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const uint16_t *pid_kept, int32_t u,
+void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const uint16_t *place_kept, int32_t u,
                    int fade) {
     double *terms = now->tally.terms;
     const EnvUnit *x = &es->units[u];
@@ -254,16 +250,17 @@ void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const ui
         content -= TAIL_INSIDE * (float)span_samples(es, last, last + 1) * plan->per_sample;
     terms[REWARD_CONTENT] += content;
 
-    float form = 0;
+    float worth = 0, form = 0;
     if (x->pid >= 0) {
-        form = copy_worth(pid_kept[x->pid], plan->copies) * share;
+        worth = copy_worth(place_kept[place_of(es, now->place, u)], plan->copies) * share;
         if (now->last_slotted >= 0)
-            form -= form_step_cost(es, now->last_slotted, u, plan->copies) * plan->per_phrase;
+            form -= form_step_cost(es, now->last_slotted, now->place, u, plan->copies) * plan->per_phrase;
     } else if (x->in_take && x->kind == UNIT_BEAT) {
-        form = 0.3f * share;
+        worth = 0.3f * share;
     }
+    now->tally.form_worth += worth;
     if (last < 0) form -= START_WEIGHT * start_cost(es, u);
-    terms[REWARD_FORM] += form;
+    terms[REWARD_FORM] += worth + form;
 
     terms[REWARD_ENERGY] -= ENERGY_WEIGHT * share * energy_cost(plan, x->level, now->length);
 
@@ -275,25 +272,31 @@ void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const ui
     }
 }
 
-void reward_finish(const EnvSong *es, EnvNow *now) {
+/* What units bring was counted by their share of hi; by their share of what the edit came to be, a longer
+ * edit is worth no more than a shorter one. */
+void reward_finish(const EnvSong *es, const EnvPlan *plan, EnvNow *now) {
+    double *terms = now->tally.terms, more = (double)plan->hi / (double)now->length - 1;
+    terms[REWARD_CONTENT] += more * terms[REWARD_CONTENT];
+    terms[REWARD_FORM] += more * now->tally.form_worth;
+    terms[REWARD_ENERGY] += more * terms[REWARD_ENERGY];
     now->tally.terms[REWARD_FORM] -= END_WEIGHT * end_cost(es, now->before_last, now->last);
 }
 
 void env_score(const EnvSong *es, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
                float terms[REWARD_TERMS]) {
     EnvPlan plan = {.job = *job, .lo = job->lo_samples, .hi = job->hi_samples > 0 ? job->hi_samples : 1};
-    EnvNow now = {.last = -1, .before_last = -1, .last_slotted = -1};
-    static _Thread_local uint16_t pid_kept[ENV_MAX_UNITS];
+    EnvNow now = {.last = -1, .before_last = -1, .last_slotted = -1, .place = -1};
+    static _Thread_local uint16_t place_kept[ENV_MAX_UNITS];
     reward_plan(es, &plan);
-    memset(pid_kept, 0, (size_t)es->n_pids * sizeof *pid_kept);
+    memset(place_kept, 0, (size_t)es->n_pids * sizeof *place_kept);
     for (int32_t i = 0; i < n; i++) {
         int32_t u = units[i];
         BS_ASSERT(u >= 0 && u < es->n);
-        reward_append(es, &plan, &now, pid_kept, u, fades ? fades[i] : FADE_SHORT);
+        reward_append(es, &plan, &now, place_kept, u, fades ? fades[i] : FADE_SHORT);
         now_append(es, &now, u);
-        if (es->units[u].pid >= 0) pid_kept[es->units[u].pid]++;
+        if (es->units[u].pid >= 0) place_kept[now.place]++;
     }
-    if (n > 0) reward_finish(es, &now);
+    if (n > 0) reward_finish(es, &plan, &now);
     for (int i = 0; i < REWARD_TERMS; i++) terms[i] = (float)now.tally.terms[i];
 }
 

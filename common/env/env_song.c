@@ -247,6 +247,21 @@ static void make_tunes(EnvSong *es) {
     }
 }
 
+/* Beats of sections with one label are the same music: bar for bar, beat for beat. */
+static void make_music(EnvSong *es) {
+    for (int32_t i = 0; i < es->n_pids; i++) {
+        const EnvUnit *x = &es->units[es->pid_units[es->pid_first[i]]];
+        es->music[i] = i;
+        if (x->label < 0 || x->label == MAX_LABELS - 1) continue;
+        for (int32_t k = es->tunes[x->tune].pid0; k < i; k++) {
+            const EnvUnit *y = &es->units[es->pid_units[es->pid_first[k]]];
+            if (y->label != x->label || y->offset != x->offset || y->phase != x->phase) continue;
+            es->music[i] = es->music[k];
+            break;
+        }
+    }
+}
+
 static void make_sections(EnvSong *es) {
     for (int32_t u = 0; u < es->n;) {
         const EnvUnit *x = &es->units[u];
@@ -272,20 +287,33 @@ static void make_bar_flaws(EnvSong *es) {
     }
 }
 
+/* The least flaw among the performances of each music. */
+static void make_best(EnvSong *es) {
+    for (int32_t i = 0; i < es->n_pids; i++) {
+        float *best = &es->best_flaw[es->music[i]];
+        if (es->music[i] == i) *best = 1;
+        for (int32_t k = es->pid_first[i]; k < es->pid_first[i + 1]; k++) {
+            const float flaw = es->units[es->pid_units[k]].bar_flaw;
+            if (flaw < *best) *best = flaw;
+        }
+    }
+}
+
 /* Worth of each unit: music (1 - 0.6 f^2 - 3.5 R - 0.2 D - 0.2 take flaw) - 6 (1 - music). f is the flaw of
  * its bar; R in 0..1 how surely another take plays the beat better: the difference to the best performance
  * says more than f, and soon says it all. */
 static void make_content(EnvSong *es) {
     const Song *s = es->song;
+    make_best(es);
     for (int32_t u = 0; u < es->n; u++) {
         EnvUnit *x = &es->units[u];
         const SongUnit *su = &s->units[u];
-        float best = x->bar_flaw, below = 0, others = 0, deviation = 0;
+        float below = 0, others = 0, deviation = 0;
+        const float best = x->pid >= 0 ? es->best_flaw[es->music[x->pid]] : x->bar_flaw;
         for (int32_t i = x->pid >= 0 ? es->pid_first[x->pid] : 0;
              x->pid >= 0 && i < es->pid_first[x->pid + 1]; i++) {
             int32_t v = es->pid_units[i];
             if (v == u) continue;
-            if (es->units[v].bar_flaw < best) best = es->units[v].bar_flaw;
             others++;
             below += es->units[v].bar_flaw < x->bar_flaw;
         }
@@ -434,6 +462,8 @@ static size_t lay_out(EnvSong *es, char *base) {
     es->landings = take_part(base, &at, (n + 1) * LANDING * sizeof *es->landings);
     es->pid_first = take_part(base, &at, (n + 1) * sizeof *es->pid_first);
     es->pid_units = take_part(base, &at, (n + 1) * sizeof *es->pid_units);
+    es->music = take_part(base, &at, (n + 1) * sizeof *es->music);
+    es->best_flaw = take_part(base, &at, (n + 1) * sizeof *es->best_flaw);
     es->tunes = take_part(base, &at, (size_t)s->n_tunes * sizeof *es->tunes);
     es->sections = take_part(base, &at, (n + 1) * sizeof *es->sections);
     es->other_key = take_part(base, &at, (size_t)s->n_takes * (size_t)s->n_takes + 1);
@@ -476,6 +506,7 @@ Status env_song_new(EnvSong **out, const Song *song) {
     make_handles(es);
     TRY(make_form(es));
     make_tunes(es);
+    make_music(es);
     make_sections(es);
     make_bar_flaws(es);
     make_content(es);

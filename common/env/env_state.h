@@ -98,6 +98,8 @@ struct EnvSong {
     float *landings;     /* n + 1 x LANDING; the last is that of no target */
     int32_t *pid_first;  /* n_pids + 1 offsets into pid_units */
     int32_t *pid_units;  /* units that play a beat of the form, by pid then time */
+    float *best_flaw;    /* by music: of the bar of its best performance */
+    int32_t *music; /* per beat of the form, the first one with the same music: of sections that come again */
     EnvTune *tunes;
     EnvSection *sections;
     uint8_t *other_key; /* n_takes x n_takes */
@@ -112,6 +114,7 @@ typedef struct Seam {
 
 typedef struct Tally {
     double terms[REWARD_TERMS];
+    double form_worth; /* the part of the form term that units bring, without steps and ends */
 } Tally;
 
 /* Everything of the state that is small: a search saves it by assignment. */
@@ -121,6 +124,7 @@ typedef struct EnvNow {
     int32_t playhead, last, before_last, n_out, cuts, owed, run, n_open, must_at, free_at, next_pid, n_steps,
         bars;
     int32_t last_slotted; /* last kept unit with a place in the form, -1 */
+    int32_t place;        /* pid of the beat of the form that it stands for, -1 */
     int32_t furthest_slot, n_covered, last_action;
     uint8_t armed, done, rest_only;
     int32_t menu[ENV_TARGETS];
@@ -152,10 +156,11 @@ struct Env {
     int32_t *short_unit;    /* n_pids: shortest allowed unit (or the must) of each beat of the form, -1 */
     int64_t *rest_samples;  /* n_pids + 1: sum of those from there on */
     uint16_t *kept;         /* n: times kept */
-    uint16_t *pid_kept;     /* n_pids */
+    uint16_t *place_kept;   /* n_pids: times something stood for that beat */
     uint16_t *section_kept; /* n_sections: different units kept */
     uint8_t *must;          /* n */
     int32_t *out;           /* MAX_OUT */
+    int16_t *out_places;    /* MAX_OUT: pid that each stands for, where it has one of its own */
     uint8_t *out_fades;     /* MAX_OUT */
 };
 
@@ -199,23 +204,48 @@ static inline int32_t anchor_of(const Env *e) {
 }
 static inline int fade_units(int fade) { return fade <= FADE_1_BEAT ? 1 : fade == FADE_2_BEATS ? 2 : 4; }
 
+/* One of the units that play a beat of the form. */
+static inline const EnvUnit *beat_player(const EnvSong *es, int32_t pid) {
+    return &es->units[es->pid_units[es->pid_first[pid]]];
+}
+
+/* The beat of the form (a pid) that unit u stands for after one that stood for `place` (-1: none): the next
+ * if u plays its music, as a first chorus may for the second; else its own. The first stands for where its
+ * music first is. */
+static inline int32_t place_of(const EnvSong *es, int32_t place, int32_t u) {
+    const int32_t own = es->units[u].pid, next = place + 1;
+    if (own >= 0 && place < 0) return es->music[own];
+    if (own < 0 || next == es->n_pids) return own;
+    return es->music[next] == es->music[own] ? next : own;
+}
+
+/* y plays what the form has after x. */
+static inline bool same_music_next(const EnvSong *es, const EnvUnit *x, const EnvUnit *y) {
+    const int32_t next = x->pid + 1;
+    return x->pid >= 0 && y->pid >= 0 && next < es->n_pids && es->music[next] == es->music[y->pid];
+}
+
 /* The part of an append that rewards read: env_score and the state keep it in the same way. */
 static inline void now_append(const EnvSong *es, EnvNow *now, int32_t u) {
     now->before_last = now->last;
     now->last = u;
-    if (es->units[u].pid >= 0) now->last_slotted = u;
+    if (es->units[u].pid >= 0) {
+        now->place = place_of(es, now->place, u);
+        now->last_slotted = u;
+    }
     now->length += span_samples(es, u, u + 1);
 }
 
 /* env_reward.c */
 Seam seam_of(const EnvSong *es, int32_t a, int32_t b);
 float seam_transition(const Seam *s, int fade);
-float form_step_cost(const EnvSong *es, int32_t from, int32_t to, float copies);
+/* From unit `from`, which stands for the beat `place` of the form, to unit `to`. */
+float form_step_cost(const EnvSong *es, int32_t from, int32_t place, int32_t to, float copies);
 void reward_plan(const EnvSong *es, EnvPlan *plan);
 /* Adds unit u, joined with `fade` to now->last; counts are those before it is kept. */
-void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const uint16_t *pid_kept, int32_t u,
+void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const uint16_t *place_kept, int32_t u,
                    int fade);
-void reward_finish(const EnvSong *es, EnvNow *now);
+void reward_finish(const EnvSong *es, const EnvPlan *plan, EnvNow *now);
 /* 0..1, before their weights. */
 float start_cost(const EnvSong *es, int32_t u);
 float end_cost(const EnvSong *es, int32_t before, int32_t u);
@@ -231,10 +261,12 @@ void menus_make(EnvSong *es);
 void menu_update(Env *e);
 void edge_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, float edge[EDGE]);
 
-/* Bars of the form from the one that comes next to the one `x` plays, / 16. */
-static inline float form_distance(const EnvSong *es, int32_t last_slotted, const EnvUnit *x) {
-    if (x->slot < 0) return 0;
-    float d = (float)(x->slot - (last_slotted >= 0 ? es->units[last_slotted].next_slot : 0)) / 16;
+/* Bars of the form from the one that comes after the beat `place` (-1: none) to the one that unit u then
+ * stands for, / 16. */
+static inline float form_distance(const EnvSong *es, int32_t place, int32_t u) {
+    if (es->units[u].pid < 0) return 0;
+    const int32_t next = place < 0 ? 0 : beat_player(es, place)->next_slot;
+    const float d = (float)(beat_player(es, place_of(es, place, u))->slot - next) / 16;
     return d > 2 ? 2 : d < -2 ? -2 : d;
 }
 

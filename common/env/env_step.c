@@ -10,22 +10,24 @@ static void append_unit(Env *e, int32_t u, int fade, bool rewards) {
     bool seam = now->last >= 0 && u != now->last + 1;
     if (!seam) fade = FADE_SHORT;
     BS_ASSERT(now->n_out < MAX_OUT);
-    if (rewards) reward_append(es, &e->plan, now, e->pid_kept, u, fade);
+    if (rewards) reward_append(es, &e->plan, now, e->place_kept, u, fade);
     if (unit_open(e, u)) {
         now->n_open--;
         now->open_samples -= span_samples(es, u, u + 1);
     }
     if (e->kept[u]++ == 0 && x->section >= 0) e->section_kept[x->section]++;
-    if (x->pid >= 0) {
-        if (e->pid_kept[x->pid]++ == 0) now->n_covered++;
-        if (x->pid >= now->next_pid) now->next_pid = x->pid + 1;
-        if (x->song_slot > now->furthest_slot) now->furthest_slot = x->song_slot;
-    }
-    e->out[now->n_out] = u;
-    e->out_fades[now->n_out++] = (uint8_t)fade;
+    if (x->pid >= now->next_pid) now->next_pid = x->pid + 1;
     now->run = seam ? 1 : now->run + 1;
     now->bars += x->kind == UNIT_BEAT && x->in_take && x->phase == 0;
     now_append(es, now, u);
+    if (x->pid >= 0) {
+        const int32_t slot = beat_player(es, now->place)->song_slot;
+        if (e->place_kept[now->place]++ == 0) now->n_covered++;
+        if (slot > now->furthest_slot) now->furthest_slot = slot;
+    }
+    e->out[now->n_out] = u;
+    e->out_places[now->n_out] = (int16_t)now->place;
+    e->out_fades[now->n_out++] = (uint8_t)fade;
 }
 
 /* Appends [a, b) and leaves the playhead after it; the armed fade joins its first unit. */
@@ -58,7 +60,7 @@ void state_apply(Env *e, int action, bool rewards) {
         now->playhead = e->es->units[p].end[action - ACT_CUT];
         now->cuts++;
     } else if (action == ACT_REST) {
-        if (rewards) reward_finish(e->es, now);
+        if (rewards) reward_finish(e->es, &e->plan, now);
         now->done = 1;
         now->last_action = action;
         return;
@@ -95,7 +97,7 @@ void state_pop(Env *e, const EnvNow *before) {
     for (int32_t i = e->now.n_out - 1; i >= before->n_out; i--) {
         int32_t u = e->out[i];
         if (--e->kept[u] == 0 && units[u].section >= 0) e->section_kept[units[u].section]--;
-        if (units[u].pid >= 0) e->pid_kept[units[u].pid]--;
+        if (units[u].pid >= 0) e->place_kept[e->out_places[i]]--;
     }
     e->now = *before;
 }
@@ -108,10 +110,10 @@ Status env_reset(Env *e, const Job *job) {
     now->done = 1;
     TRY(plan_make(e, job));
     memset(e->kept, 0, (size_t)es->n * sizeof *e->kept);
-    memset(e->pid_kept, 0, (size_t)es->n_pids * sizeof *e->pid_kept);
+    memset(e->place_kept, 0, (size_t)es->n_pids * sizeof *e->place_kept);
     memset(e->section_kept, 0, (size_t)es->n_sections * sizeof *e->section_kept);
     now->done = 0;
-    now->last = now->before_last = now->last_slotted = now->last_action = -1;
+    now->last = now->before_last = now->last_slotted = now->place = now->last_action = -1;
     now->furthest_slot = -1;
     now->n_open = e->plan.n_must;
     for (int32_t i = 0; i < e->plan.n_must; i++)

@@ -1,8 +1,8 @@
 /* Retarget: the strongest policy without learning. Dynamic programming over bars and length.
  *
- * A node is a bar of some take. From the end of a node the playhead can go on uncut, follow a menu entry of
- * the environment, or cut ahead to a phrase or section of the same take. With V[node, l] the best value of an
- * edit of length bucket l that ends with the node,
+ * A node is a bar of some take, read as a place in the form that it may stand for. From the end of a node the
+ * playhead can go on uncut, follow a menu entry of the environment, or cut ahead to a phrase or section of
+ * the same take. With V[node, l] the best value of an edit of length bucket l that ends with the node,
  *
  *     V[j, l + len(j)] = max over i of V[i, l] + worth(j) - seam(i, j) - form(i, j)
  *
@@ -19,12 +19,15 @@ enum {
     MAX_EDGES = 48,
     MAX_BUCKETS = 2048,
     MAX_ENDS = 256,
+    MAX_READINGS = 8,
     CUT_PHRASES = 4,
     CUT_SECTIONS = 4
 };
 
 typedef struct Node {
-    int32_t first, end; /* units */
+    int32_t first, end;        /* units */
+    int32_t place, last_place; /* beats of the form that the first and the last stand for, -1 */
+    int32_t next_reading;      /* the same bar read as another place, -1 */
     int64_t samples;
     float worth;
     int32_t n_edges;
@@ -33,7 +36,7 @@ typedef struct Node {
 } Node;
 
 typedef struct State {
-    float value;
+    float value, worth;             /* worth: what its units bring, by their share of hi */
     int32_t from_node, from_bucket; /* -1: the edit starts here */
     int64_t samples;
 } State;
@@ -72,6 +75,29 @@ static float unit_worth(const Retarget *r, int32_t u) {
            (r->song->units[u].slot >= 0 ? r->job->weights[REWARD_FORM] * share : 0);
 }
 
+/* The bar as a node for each place that it may stand for. */
+static void add_readings(Retarget *r, const Node *bar) {
+    int32_t places[MAX_READINGS] = {-1};
+    int n = env_places(r->es, bar->first, MAX_READINGS, places);
+    for (int k = 0; k < (n ? n : 1) && r->n_nodes < MAX_NODES; k++) {
+        Node *node = &r->nodes[r->n_nodes];
+        *node = *bar;
+        node->place = node->last_place = places[k];
+        for (int32_t u = bar->first + 1; u < bar->end; u++)
+            node->last_place = env_place_of(r->es, node->last_place, u);
+        node->next_reading = r->node_at[bar->first];
+        r->node_at[bar->first] = r->n_nodes++;
+    }
+}
+
+/* The node of the bar that starts with `unit`, after one that stood for `place`; -1: none. */
+static int32_t node_after(const Retarget *r, int32_t place, int32_t unit) {
+    const int32_t stands_for = env_place_of(r->es, place, unit);
+    int32_t i = r->node_at[unit];
+    while (i >= 0 && r->nodes[i].place != stands_for) i = r->nodes[i].next_reading;
+    return i;
+}
+
 static void make_nodes(Retarget *r) {
     const Song *song = r->song;
     for (int32_t u = 0; u < song->n_units; u++) r->node_at[u] = -1;
@@ -80,8 +106,7 @@ static void make_nodes(Retarget *r) {
         if (take->tune != r->job->tune) continue;
         int32_t end = take->first_unit + take->n_units;
         for (int32_t u = take->first_unit; u < end && r->n_nodes < MAX_NODES;) {
-            Node *node = &r->nodes[r->n_nodes];
-            *node = (Node){.first = u};
+            Node bar_node = {.first = u, .next_reading = -1}, *node = &bar_node;
             int32_t bar = song->units[u].bar;
             bool whole = true;
             do {
@@ -91,18 +116,19 @@ static void make_nodes(Retarget *r) {
                 u++;
             } while (u < end && bar >= 0 && song->units[u].bar == bar);
             node->end = u;
-            if (whole) r->node_at[node->first] = r->n_nodes++;
+            if (whole) add_readings(r, node);
         }
     }
 }
 
 static void add_edge(Retarget *r, Node *from, int32_t unit) {
-    if (unit < 0 || unit >= r->song->n_units || r->node_at[unit] < 0 || from->n_edges == MAX_EDGES) return;
-    int32_t to = r->node_at[unit];
+    if (unit < 0 || unit >= r->song->n_units || from->n_edges == MAX_EDGES) return;
+    const int32_t to = node_after(r, from->last_place, unit);
+    if (to < 0) return;
     for (int32_t e = 0; e < from->n_edges; e++)
         if (from->to[e] == to) return;
     from->cost[from->n_edges] = env_seam_cost(r->es, r->job, from->end - 1, unit, FADE_SHORT) +
-                                env_form_cost(r->es, r->job, from->end - 1, unit);
+                                env_form_cost(r->es, r->job, from->end - 1, from->last_place, unit);
     from->to[from->n_edges++] = to;
 }
 
@@ -138,13 +164,13 @@ static State *state_at(Retarget *r, int32_t node, int32_t bucket) {
     return &r->states[(size_t)node * (size_t)r->n_buckets + (size_t)bucket];
 }
 
-static void reach(Retarget *r, int32_t node, int64_t samples, float value, int32_t from_node,
+static void reach(Retarget *r, int32_t node, int64_t samples, float value, float worth, int32_t from_node,
                   int32_t from_bucket) {
     if (samples > r->job->hi_samples) return;
     int32_t bucket = (int32_t)(samples / r->bucket_samples);
     State *s = state_at(r, node, bucket);
     if (s->samples && s->value >= value) return;
-    *s = (State){value, from_node, from_bucket, samples};
+    *s = (State){value, worth, from_node, from_bucket, samples};
 }
 
 static void fill(Retarget *r) {
@@ -158,10 +184,11 @@ static void fill(Retarget *r) {
         n = 1;
     }
     for (int k = 0; k < n; k++) {
-        int32_t i = r->node_at[starts[k]];
+        const int32_t i = node_after(r, -1, starts[k]);
         if (i >= 0)
-            reach(r, i, r->nodes[i].samples, r->nodes[i].worth - env_form_cost(r->es, r->job, -1, starts[k]),
-                  -1, -1);
+            reach(r, i, r->nodes[i].samples,
+                  r->nodes[i].worth - env_form_cost(r->es, r->job, -1, -1, starts[k]), r->nodes[i].worth, -1,
+                  -1);
     }
     for (int32_t bucket = 0; bucket < r->n_buckets; bucket++)
         for (int32_t i = 0; i < r->n_nodes; i++) {
@@ -170,8 +197,8 @@ static void fill(Retarget *r) {
             const Node *node = &r->nodes[i];
             for (int32_t e = 0; e < node->n_edges; e++) {
                 const Node *to = &r->nodes[node->to[e]];
-                reach(r, node->to[e], s.samples + to->samples, s.value + to->worth - node->cost[e], i,
-                      bucket);
+                reach(r, node->to[e], s.samples + to->samples, s.value + to->worth - node->cost[e],
+                      s.worth + to->worth, i, bucket);
             }
         }
 }
@@ -198,18 +225,22 @@ static void collect_ends(Retarget *r) {
             const State *s = state_at(r, i, bucket);
             if (!s->samples) continue;
             int64_t samples = s->samples;
-            float value = s->value;
+            float value = s->value, worth = s->worth;
             int32_t u = r->nodes[i].end;
             for (int32_t extra = 0; extra <= 4; extra++, u++) {
                 if (samples > r->job->hi_samples) break;
                 const bool ends = r->job->end_unit < 0 || r->job->end_unit == u - 1; /* asked for: no other */
+                const float more =
+                    (float)r->job->hi_samples / (float)samples - 1; /* worth by share of the edit */
                 if (samples >= r->job->lo_samples && ends)
-                    keep_end(r, (End){value - env_form_cost(r->es, r->job, u - 1, -1), i, bucket, extra});
+                    keep_end(r, (End){value + more * worth - env_form_cost(r->es, r->job, u - 1, -1, -1), i,
+                                      bucket, extra});
                 if (u >= r->song->n_units ||
                     r->song->units[u].take != r->song->units[r->nodes[i].first].take || !allowed(r->job, u))
                     break;
                 samples += song_unit_samples(r->song, u);
                 value += unit_worth(r, u);
+                worth += unit_worth(r, u);
             }
         }
 }

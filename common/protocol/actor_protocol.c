@@ -160,8 +160,8 @@ static void let_go(Turn *t, HeldGroup *g, uint64_t mask) {
     ActorProtocol *p = t->p;
     mask &= g->mask;
     for (int i = 0; i < 64; i++) {
-        if (!(mask & g->done) >> i) continue;
-        KeptResult *k = (mask & g->done) >> i & 1 ? kept(p, p->epoch, g->first_id + (uint64_t)i) : NULL;
+        if (!((mask & g->done) >> i & 1)) continue;
+        KeptResult *k = kept(p, p->epoch, g->first_id + (uint64_t)i);
         if (k) forget_result(k);
     }
     g->mask &= ~mask;

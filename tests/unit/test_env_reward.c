@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,8 +286,50 @@ static void a_flawed_bar_is_worth_replacing(void **state) {
     song_free(song);
 }
 
+/* Slots [first, end) of take 0, appended to `units`. */
+static int32_t add_slots(const Case *c, int32_t n, int32_t first, int32_t end) {
+    for (int32_t u = 0; u < c->song->n_units; u++) {
+        const SongUnit *x = &c->song->units[u];
+        if (x->kind == UNIT_BEAT && x->take == 0 && x->slot >= first && x->slot < end) units[n++] = u;
+    }
+    return n;
+}
+
+/* The song of four-bar sections is A B A C A D. */
+static void a_section_stands_for_another_of_the_same_music(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        Case c = case_open(seed, 0);
+        float own[REWARD_TERMS], same[REWARD_TERMS], other[REWARD_TERMS], late[REWARD_TERMS];
+        score(&c, units, add_slots(&c, 0, 0, 24), own);
+        score(&c, units, add_slots(&c, add_slots(&c, add_slots(&c, 0, 0, 8), 0, 4), 12, 24), same);
+        score(&c, units, add_slots(&c, add_slots(&c, add_slots(&c, 0, 0, 8), 4, 8), 12, 24), other);
+        score(&c, units, add_slots(&c, add_slots(&c, 0, 8, 12), 4, 24), late);
+        assert_true(same[REWARD_FORM] < own[REWARD_FORM]);
+        assert_true(same[REWARD_FORM] > own[REWARD_FORM] - 0.03f);  /* two jumps, and nothing is missing */
+        assert_true(other[REWARD_FORM] < own[REWARD_FORM] - 0.15f); /* B twice, A missing */
+        assert_true(late[REWARD_FORM] > own[REWARD_FORM] - 0.08f);  /* the second A begins the song */
+        case_close(&c);
+    }
+}
+
+static void an_edit_that_is_longer_is_worth_no_more(void **state) {
+    (void)state;
+    Case c = case_open(3, 0);
+    float whole[REWARD_TERMS], wider[REWARD_TERMS];
+    const int32_t n = add_slots(&c, 0, 0, 24);
+    score(&c, units, n, whole);
+    c.job.hi_samples += c.job.hi_samples / 20; /* the same edit where more would fit */
+    score(&c, units, n, wider);
+    assert_true(fabsf(whole[REWARD_CONTENT] - wider[REWARD_CONTENT]) < 1e-4f);
+    assert_true(fabsf(whole[REWARD_FORM] - wider[REWARD_FORM]) < 0.01f);
+    case_close(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_section_stands_for_another_of_the_same_music),
+        cmocka_unit_test(an_edit_that_is_longer_is_worth_no_more),
         cmocka_unit_test(right_edit_beats_block_beats_looped_bar_and_random),
         cmocka_unit_test(an_uncut_edit_has_no_seam_cost),
         cmocka_unit_test(no_term_is_constant_over_edits_of_a_song),
