@@ -207,12 +207,7 @@ static Status ask_lock(Asked *a, Wishes *w, const char *path, const SourceList *
         int32_t first = edge_at(w->song, (double)s->start_sample / rate),
                 end = edge_at(w->song, (double)s->end_sample / rate);
         if (end <= first) continue;
-        for (int32_t u = first; u < end; u++) {
-            if (w->must.by[u] && !strcmp(w->must.by[u], "--lock"))
-                TRY(fail(BS_UNSUPPORTED, "--lock %s: plays %.1f s of the recording twice; lock one of them",
-                         path, (double)w->song->units[u].start_sample / rate));
-            w->must.by[u] = "--lock";
-        }
+        for (int32_t u = first; u < end; u++) w->must.by[u] = "--lock"; /* played twice: kept at least once */
         a->locked[a->n_locked++] = (JobRange){first, end - first};
     }
 out:
