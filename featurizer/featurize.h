@@ -5,7 +5,7 @@
  * thread; make several calls from several threads for several recordings. */
 #include "common/song/song.h"
 
-enum { FEATURIZER_VERSION = 6 };
+enum { FEATURIZER_VERSION = 7 };
 
 typedef struct FeaturizeOptions {
     int meter;                  /* 0: decide; 3, 4 or 6 (eighths of 6/8): given */

@@ -45,6 +45,7 @@ static void a_click_is_counted_as_it_clicks(void **state) {
         double octaves = log2(h.bpm / bpm); /* nothing tells which click is the beat */
         assert_near(octaves, floor(octaves + 0.5), 0.03);
         assert_true(fabs(octaves) < 1.1);
+        assert_true(h.confidence > 0.5);
     }
 }
 
