@@ -157,7 +157,7 @@ float env_unit_worth(const EnvSong *es, const Job *job, int32_t u);
 /* Beats of the form are numbered; sections with one label play the same music, so a unit may stand for
  * another beat than its own. The beat that u stands for after one that stood for `place` (-1: none); -1 where
  * it has no place in the form. And all that it may stand for, in order; returns how many. */
-int32_t env_place_of(const EnvSong *es, int32_t place, int32_t u);
+int32_t env_stands_for(const EnvSong *es, int32_t place, int32_t u);
 int env_places(const EnvSong *es, int32_t u, int32_t max, int32_t *places);
 /* What a change of place in the form costs when `b` follows `a`, which stands for `place`, weighted; a = -1:
  * the edit starts at b; b = -1: it ends with a, uncut from a - 1. */

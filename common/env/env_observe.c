@@ -57,7 +57,7 @@ static void observe_here(const Env *e, const Seam *s, float *x) {
     }
     if (u->pid >= 0) {
         x[OBS_SLOT_TAKES] = clip((float)(es->pid_first[u->pid + 1] - es->pid_first[u->pid]) / 8, 0, 2);
-        x[OBS_SLOT_KEPT] = clip((float)e->place_kept[place_of(es, e->now.place, p)] / 2, 0, 2);
+        x[OBS_SLOT_KEPT] = clip((float)e->place_kept[stands_for(es, e->now.place, p)] / 2, 0, 2);
         x[OBS_SLOT_RANK] = u->rank;
     }
     x[OBS_FORM_STEP] = form_distance(es, e->now.place, p);

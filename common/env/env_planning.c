@@ -1,7 +1,7 @@
 /* What planners may ask of the tables: the same costs as the reward has, without a state. */
 #include "common/env/env_state.h"
 
-int32_t env_place_of(const EnvSong *es, int32_t place, int32_t u) { return place_of(es, place, u); }
+int32_t env_stands_for(const EnvSong *es, int32_t place, int32_t u) { return stands_for(es, place, u); }
 
 int env_places(const EnvSong *es, int32_t u, int32_t max, int32_t *places) {
     const int32_t own = es->units[u].pid;

@@ -157,7 +157,7 @@ static int edge_after(const EnvUnit *x, int32_t u) {
 float form_step_cost(const EnvSong *es, int32_t from, int32_t place, int32_t to, float copies) {
     static const float by_edge[4] = {1, 0.6f, 0.35f, 0.12f};
     const EnvUnit *x = &es->units[from], *y = &es->units[to];
-    if (place_of(es, place, to) == place + 1) return y->pid == place + 1 || to == from + 1 ? 0 : STAND_IN;
+    if (stands_for(es, place, to) == place + 1) return y->pid == place + 1 || to == from + 1 ? 0 : STAND_IN;
     int leave = edge_after(x, from), enter = edge_before(y);
     float cost = by_edge[leave < enter ? leave : enter];
     if (leave == 3 && enter == 3 && x->label >= 0 && y->label >= 0 &&
@@ -252,7 +252,7 @@ void reward_append(const EnvSong *es, const EnvPlan *plan, EnvNow *now, const ui
 
     float worth = 0, form = 0;
     if (x->pid >= 0) {
-        worth = copy_worth(place_kept[place_of(es, now->place, u)], plan->copies) * share;
+        worth = copy_worth(place_kept[stands_for(es, now->place, u)], plan->copies) * share;
         if (now->last_slotted >= 0)
             form -= form_step_cost(es, now->last_slotted, now->place, u, plan->copies) * plan->per_phrase;
     } else if (x->in_take && x->kind == UNIT_BEAT) {

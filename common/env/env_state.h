@@ -212,7 +212,7 @@ static inline const EnvUnit *beat_player(const EnvSong *es, int32_t pid) {
 /* The beat of the form (a pid) that unit u stands for after one that stood for `place` (-1: none): the next
  * if u plays its music, as a first chorus may for the second; else its own. The first stands for where its
  * music first is. */
-static inline int32_t place_of(const EnvSong *es, int32_t place, int32_t u) {
+static inline int32_t stands_for(const EnvSong *es, int32_t place, int32_t u) {
     const int32_t own = es->units[u].pid, next = place + 1;
     if (own >= 0 && place < 0) return es->music[own];
     if (own < 0 || next == es->n_pids) return own;
@@ -230,7 +230,7 @@ static inline void now_append(const EnvSong *es, EnvNow *now, int32_t u) {
     now->before_last = now->last;
     now->last = u;
     if (es->units[u].pid >= 0) {
-        now->place = place_of(es, now->place, u);
+        now->place = stands_for(es, now->place, u);
         now->last_slotted = u;
     }
     now->length += span_samples(es, u, u + 1);
@@ -266,7 +266,7 @@ void edge_features(const EnvSong *es, int32_t last, int32_t v, const Seam *s, fl
 static inline float form_distance(const EnvSong *es, int32_t place, int32_t u) {
     if (es->units[u].pid < 0) return 0;
     const int32_t next = place < 0 ? 0 : beat_player(es, place)->next_slot;
-    const float d = (float)(beat_player(es, place_of(es, place, u))->slot - next) / 16;
+    const float d = (float)(beat_player(es, stands_for(es, place, u))->slot - next) / 16;
     return d > 2 ? 2 : d < -2 ? -2 : d;
 }
 

@@ -84,7 +84,7 @@ static void add_readings(Retarget *r, const Node *bar) {
         *node = *bar;
         node->place = node->last_place = places[k];
         for (int32_t u = bar->first + 1; u < bar->end; u++)
-            node->last_place = env_place_of(r->es, node->last_place, u);
+            node->last_place = env_stands_for(r->es, node->last_place, u);
         node->next_reading = r->node_at[bar->first];
         r->node_at[bar->first] = r->n_nodes++;
     }
@@ -92,7 +92,7 @@ static void add_readings(Retarget *r, const Node *bar) {
 
 /* The node of the bar that starts with `unit`, after one that stood for `place`; -1: none. */
 static int32_t node_after(const Retarget *r, int32_t place, int32_t unit) {
-    const int32_t stands_for = env_place_of(r->es, place, unit);
+    const int32_t stands_for = env_stands_for(r->es, place, unit);
     int32_t i = r->node_at[unit];
     while (i >= 0 && r->nodes[i].place != stands_for) i = r->nodes[i].next_reading;
     return i;

@@ -22,7 +22,7 @@ static ActorWork offered;
 static WeightsId wanted;
 static char closed[256];
 
-static void actor_sink(void *context, const ActorAction *act) {
+static void sink(void *context, const ActorAction *act) {
     (void)context;
     if (act->type == ACTOR_SEND && n_out < 256) out[n_out++] = *act->message;
     if (act->type == ACTOR_OFFER) {
@@ -37,7 +37,7 @@ static void actor_sink(void *context, const ActorAction *act) {
 
 static void actor(ActorEvent e) {
     e.now_ms = now_ms;
-    actor_protocol_step(&a, &e, actor_sink, NULL);
+    actor_protocol_step(&a, &e, sink, NULL);
 }
 static void tell(Message m) { actor((ActorEvent){.type = ACTOR_RECEIVE, .message = &m}); }
 static int count_out(MessageType type) {
@@ -72,7 +72,7 @@ static void finish(uint64_t epoch, uint64_t id) {
     actor((ActorEvent){.type = ACTOR_FINISHED, .result = &r});
 }
 
-static void actor_start(int64_t give_up_ms) {
+static void start(int64_t give_up_ms) {
     ActorRules rules = {.name = "a", .incarnation = 1, .slots = 2, .give_up_ms = give_up_ms};
     now_ms = 0;
     n_out = n_offers = n_abandons = n_reconnects = 0;
@@ -82,7 +82,7 @@ static void actor_start(int64_t give_up_ms) {
     actor((ActorEvent){.type = ACTOR_CONNECTED});
     assert_int_equal(out[0].type, MESSAGE_HELLO);
 }
-static int actor_stop(void **state) {
+static int stop(void **state) {
     (void)state;
     actor_protocol_drop(&a);
     return 0;
@@ -90,7 +90,7 @@ static int actor_stop(void **state) {
 
 static void a_group_starts_when_its_weights_are_here_and_keeps_them(void **state) {
     (void)state;
-    actor_start(-1);
+    start(-1);
     welcome(5, 3);
     assert_int_equal(wanted.version, 3);
     tickets(5, 0, 3, 3);
@@ -111,7 +111,7 @@ static void a_group_starts_when_its_weights_are_here_and_keeps_them(void **state
 
 static void an_older_epoch_is_never_followed(void **state) {
     (void)state;
-    actor_start(-1);
+    start(-1);
     welcome(5, 3);
     tickets(4, 0, 0, 0);
     assert_int_equal(count_out(MESSAGE_PING), 0);
@@ -125,7 +125,7 @@ static void an_older_epoch_is_never_followed(void **state) {
 
 static void a_new_epoch_cancels_what_is_held(void **state) {
     (void)state;
-    actor_start(-1);
+    start(-1);
     welcome(5, 3);
     actor((ActorEvent){.type = ACTOR_FETCHED, .weights = wanted, .ok = true});
     tickets(5, 0, 0, 3);
@@ -146,7 +146,7 @@ static void a_new_epoch_cancels_what_is_held(void **state) {
 
 static void the_same_epoch_may_say_go_on(void **state) {
     (void)state;
-    actor_start(-1);
+    start(-1);
     welcome(5, 3);
     actor((ActorEvent){.type = ACTOR_FETCHED, .weights = wanted, .ok = true});
     tickets(5, 0, 0, 3);
@@ -171,7 +171,7 @@ static void the_same_epoch_may_say_go_on(void **state) {
 
 static void results_are_sent_again_until_acknowledged(void **state) {
     (void)state;
-    actor_start(-1);
+    start(-1);
     welcome(5, 3);
     actor((ActorEvent){.type = ACTOR_FETCHED, .weights = wanted, .ok = true});
     tickets(5, 0, 0, 3);
@@ -189,7 +189,7 @@ static void results_are_sent_again_until_acknowledged(void **state) {
 
 static void a_cancelled_group_is_given_up(void **state) {
     (void)state;
-    actor_start(-1);
+    start(-1);
     welcome(5, 3);
     actor((ActorEvent){.type = ACTOR_FETCHED, .weights = wanted, .ok = true});
     tickets(5, 0, 0, 3);
@@ -201,7 +201,7 @@ static void a_cancelled_group_is_given_up(void **state) {
 
 static void a_silent_learner_is_looked_for_and_one_that_stays_away_given_up(void **state) {
     (void)state;
-    actor_start(30000);
+    start(30000);
     welcome(5, 3);
     for (; now_ms < 5200; now_ms += 100) actor((ActorEvent){.type = ACTOR_TICK});
     assert_int_equal(n_reconnects, 1);
@@ -212,13 +212,13 @@ static void a_silent_learner_is_looked_for_and_one_that_stays_away_given_up(void
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_group_starts_when_its_weights_are_here_and_keeps_them, actor_stop),
-        cmocka_unit_test_teardown(an_older_epoch_is_never_followed, actor_stop),
-        cmocka_unit_test_teardown(a_new_epoch_cancels_what_is_held, actor_stop),
-        cmocka_unit_test_teardown(the_same_epoch_may_say_go_on, actor_stop),
-        cmocka_unit_test_teardown(results_are_sent_again_until_acknowledged, actor_stop),
-        cmocka_unit_test_teardown(a_cancelled_group_is_given_up, actor_stop),
-        cmocka_unit_test_teardown(a_silent_learner_is_looked_for_and_one_that_stays_away_given_up, actor_stop),
+        cmocka_unit_test_teardown(a_group_starts_when_its_weights_are_here_and_keeps_them, stop),
+        cmocka_unit_test_teardown(an_older_epoch_is_never_followed, stop),
+        cmocka_unit_test_teardown(a_new_epoch_cancels_what_is_held, stop),
+        cmocka_unit_test_teardown(the_same_epoch_may_say_go_on, stop),
+        cmocka_unit_test_teardown(results_are_sent_again_until_acknowledged, stop),
+        cmocka_unit_test_teardown(a_cancelled_group_is_given_up, stop),
+        cmocka_unit_test_teardown(a_silent_learner_is_looked_for_and_one_that_stays_away_given_up, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
