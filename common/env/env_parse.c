@@ -2,9 +2,9 @@
  *
  * Depth first over the real state: LOOP, then the longest KEEP, then the end, REORDER, CROSSFADE, CUT.
  * What an action does to the rest of the edit depends only on how much is matched, what is owed and what
- * fade is armed, so a position that failed once is never tried again and the search is linear in practice;
- * PARSE_NODES bounds it anyway. Cuts go straight to the wanted unit by the longest spans (spans are
- * nested, so that is the fewest cuts). */
+ * fade is armed (and, among cuts, on the playhead and their number), so a position that failed once is never
+ * tried again and the search is linear in practice; PARSE_NODES bounds it anyway. Cuts go straight to the
+ * wanted unit by the longest spans (spans are nested, so that is the fewest cuts). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,10 +95,28 @@ static bool worth_trying(const Env *e, const Wanted *w, int action) {
     }
 }
 
-/* Index of the state for what can still be done, or -1 while cuts are on the way (one path only). */
+/* Index of the state for what can still be done, or -1 while cuts are on the way: those have CutsFailed. */
 static int64_t state_key(const EnvNow *now) {
     if (now->cuts) return -1;
     return (int64_t)now->n_out * ARMED_STATES + now->owed * FADE_COUNT + now->armed;
+}
+
+/* On the way through cuts, what can still be done depends on the playhead as well, and is no more after more
+ * cuts: the fewest that failed at a playhead, for one length of what is matched. */
+typedef struct CutsFailed {
+    int32_t n_out;
+    uint8_t cuts;
+} CutsFailed;
+
+static bool cuts_failed(const CutsFailed *failed, const EnvNow *now) {
+    const CutsFailed *f = &failed[now->playhead];
+    return now->cuts && f->cuts && f->n_out == now->n_out && now->cuts >= f->cuts;
+}
+
+static void fail_cuts(CutsFailed *failed, const EnvNow *now) {
+    CutsFailed *f = &failed[now->playhead];
+    if (now->cuts && !(f->cuts && f->n_out == now->n_out && f->cuts <= now->cuts))
+        *f = (CutsFailed){now->n_out, (uint8_t)now->cuts};
 }
 
 static bool get_bit(const uint8_t *bits, int64_t i) { return i >= 0 && (bits[i / 8] >> (i % 8) & 1); }
@@ -130,6 +148,7 @@ Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *
     Status st = BS_OK;
     Frame *frames = NULL;
     uint8_t *failed = NULL;
+    CutsFailed *past_cuts = NULL;
     int32_t depth = 0, nodes = 0, most = max < ENV_MAX_STEPS ? max : ENV_MAX_STEPS;
     Wanted w = {units, fades, n};
     *n_actions = *reached = 0;
@@ -144,7 +163,8 @@ Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *
     if (most > 12 * n + 64) most = 12 * n + 64;
     frames = malloc(sizeof *frames * (size_t)(most + 1));
     failed = calloc(1, (size_t)((n + 1) * ARMED_STATES / 8 + 8));
-    if (!frames || !failed) {
+    past_cuts = calloc((size_t)e->es->n + 1, sizeof *past_cuts);
+    if (!frames || !failed || !past_cuts) {
         st = fail(BS_NOMEM, "parse: out of memory");
         goto out;
     }
@@ -164,7 +184,8 @@ Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *
             state_apply(e, action, false);
             const bool on = play_forced(e, &w);
             if (on && e->now.n_out > *reached) *reached = e->now.n_out;
-            if (on && (e->now.done || (depth + 1 < most && !get_bit(failed, state_key(&e->now))))) {
+            if (on && (e->now.done || (depth + 1 < most && !get_bit(failed, state_key(&e->now)) &&
+                                       !cuts_failed(past_cuts, &e->now)))) {
                 deeper = true;
                 break;
             }
@@ -176,6 +197,7 @@ Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *
             continue;
         }
         set_bit(failed, state_key(&f->before));
+        fail_cuts(past_cuts, &f->before);
         if (--depth >= 0) state_pop(e, &frames[depth].before);
     }
     if (depth < 0 || depth + 1 > max) {
@@ -187,6 +209,7 @@ Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *
 out:
     free(frames);
     free(failed);
+    free(past_cuts);
     return st;
 }
 

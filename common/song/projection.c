@@ -64,21 +64,38 @@ static Status check(const Song *song, const Edit *made) {
     return made->n_segments ? BS_OK : fail(BS_NOT_FOUND, "the edit has no segments");
 }
 
+/* Segments of half a beat and more: shorter ones are no unit's. kept[i] is the number of the i-th. */
+static Status keep_whole(const Song *song, const Edit *made, Edit *whole, int32_t *kept) {
+    Status st = BS_OK;
+    whole->sample_rate_hz = made->sample_rate_hz;
+    for (int32_t i = 0; i < made->n_segments; i++) {
+        const EditSegment *x = &made->segments[i];
+        const int32_t unit = song_unit_at(song, (x->start_sample + x->end_sample) / 2), n = whole->n_segments;
+        if (2 * (x->end_sample - x->start_sample) < song_unit_samples(song, unit)) continue;
+        TRY(edit_append(whole, x->start_sample, x->end_sample, (Fade)x->fade));
+        if (whole->n_segments > n) kept[n] = i;
+    }
+    if (!whole->n_segments) st = fail(BS_NOT_FOUND, "the edit holds no whole unit of the recording");
+out:
+    return st;
+}
+
 /* Seam k lies before segment k; before the first there is nothing to leave, behind the last nothing to enter:
  * those sides are copies of the other, which costs nothing more. */
 static void find_seams(const Song *song, const Edit *made, Seam *seams) {
+    const EditSegment *segments = made->segments;
     const int32_t n = made->n_segments;
     for (int32_t k = 0; k <= n; k++) {
         Seam *s = &seams[k];
-        s->leave = place_of(song, k ? made->segments[k - 1].end_sample : made->segments[0].start_sample);
-        s->enter = place_of(song, k < n ? made->segments[k].start_sample : made->segments[n - 1].end_sample);
+        s->leave = place_of(song, k ? segments[k - 1].end_sample : segments[0].start_sample);
+        s->enter = place_of(song, k < n ? segments[k].start_sample : segments[n - 1].end_sample);
         for (int q = 0; q < PAIRS; q++) {
             const double own = seam_cost(song, s, q);
             if (k == 0) {
                 s->cost[q] = own;
                 continue;
             }
-            const EditSegment *x = &made->segments[k - 1];
+            const EditSegment *x = &segments[k - 1];
             const Seam *before = &seams[k - 1];
             const double beat = (double)song_unit_samples(song, song_unit_at(song, x->start_sample));
             s->cost[q] = INFINITY;
@@ -126,15 +143,24 @@ Status projection_make(Projection *out, const Song *song, const Edit *made) {
     Status st = BS_OK;
     Seam *seams = NULL;
     uint8_t *choice = NULL;
+    int32_t *kept = NULL;
+    Edit whole;
+    edit_init(&whole);
     *out = (Projection){0};
     edit_init(&out->edit);
     TRY(check(song, made));
     seams = calloc((size_t)made->n_segments + 1, sizeof *seams);
     choice = malloc((size_t)made->n_segments + 1);
-    if (!seams || !choice) TRY(fail(BS_NOMEM, "projection: no memory for %d segments", made->n_segments));
-    find_seams(song, made, seams);
-    TRY(emit(out, song, made, seams, choice));
+    kept = malloc(sizeof *kept * (size_t)made->n_segments);
+    if (!seams || !choice || !kept)
+        TRY(fail(BS_NOMEM, "projection: no memory for %d segments", made->n_segments));
+    TRY(keep_whole(song, made, &whole, kept));
+    find_seams(song, &whole, seams);
+    TRY(emit(out, song, &whole, seams, choice));
+    for (int32_t i = 0; i < out->n; i++) out->segment[i] = kept[out->segment[i]];
 out:
+    edit_drop(&whole);
+    free(kept);
     free(seams);
     free(choice);
     if (st != BS_OK) projection_drop(out);

@@ -74,7 +74,7 @@ static Status replay(const Song *song, Projection *p, Edit *played, bool *whole)
     static uint8_t fades[ENV_MAX_UNITS];
     int32_t n_actions, n = p->n < ENV_MAX_UNITS ? p->n : ENV_MAX_UNITS;
     Job job;
-    const double length_s = (double)edit_samples(&p->edit) / song->sample_rate_hz;
+    double length_s = (double)edit_samples(&p->edit) / song->sample_rate_hz;
     TRY(env_song_new(&es, song));
     TRY(env_new(&env, es));
     job_init(&job, song);
@@ -83,7 +83,10 @@ static Status replay(const Song *song, Projection *p, Edit *played, bool *whole)
     *whole = env_parse(env, &job, p->units, p->fades, p->n, actions, ENV_MAX_STEPS, &n_actions) == BS_OK;
     memcpy(units, p->units, sizeof *units * (size_t)n);
     memcpy(fades, p->fades, (size_t)n);
-    TRY(env_parse_near(env, &job, units, fades, &n, actions, ENV_MAX_STEPS, &n_actions));
+    if (!*whole) { /* some of it may go: then the window is that of what is left */
+        job.lo_samples /= 2;
+        TRY(env_parse_near(env, &job, units, fades, &n, actions, ENV_MAX_STEPS, &n_actions));
+    }
     TRY(env_replay(env, &job, actions, n_actions, played, NULL, NULL));
 out:
     env_free(env);
