@@ -75,6 +75,9 @@ $(O)/obj/gen/proto/bandsaw.pb-c.o: $(O)/gen/proto/bandsaw.pb-c.c
 	$(Q)$(CC) $(CFLAGS) -w -c $< -o $@
 $(patsubst %.c,$(O)/obj/%.o,$(wildcard common/net/*.c)): $(O)/gen/proto/bandsaw.pb-c.h
 
+ifeq ($(MODE),release)
+$(O)/obj/featurizer/dsp/stem%.o: CFLAGS += -O3 # loops over bins become vector code
+endif
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  cc    $<')
@@ -161,9 +164,9 @@ train-presence: $(O)/train/train_presence ## refit what hears whether the band p
 bench-align: $(O)/bench/bench_align ## what is found of edits with known truth
 	@nice -n 10 $<
 
-.PHONY: bench-hearing train-hearing train-flaw
-bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/bench_listening ## what is heard of 60 simulated sessions, and of music from elsewhere, and what it costs
-	@$< -n 60 && $(O)/bench/bench_elsewhere && $(O)/bench/bench_listening
+.PHONY: bench-hearing train-hearing train-stems train-flaw
+bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/bench_stems $(O)/bench/bench_listening ## what is heard of 60 simulated sessions, and of music from elsewhere, and what it costs
+	@$< -n 60 && $(O)/bench/bench_elsewhere && $(O)/bench/bench_stems && $(O)/bench/bench_listening
 
 .PHONY: bench-sessions
 bench-sessions: $(O)/bench/bench_sessions ## what 200 simulated sessions ask of an editor, and how fast they are made
@@ -173,6 +176,11 @@ train-hearing: $(O)/train/train_tempo $(O)/train/train_meter $(O)/train/train_tu
 	@nice -n 10 $(O)/train/train_tempo -o featurizer/dsp/tempo_weights.inc
 	@nice -n 10 $(O)/train/train_meter -o featurizer/dsp/meter_weights.inc
 	@nice -n 10 $(O)/train/train_tunes -o featurizer/dsp/tunes_weights.inc
+
+train-stems: $(O)/train/train_stems $(O)/train/train_voice ## refit who plays and whether somebody sings (about 10 minutes)
+	@nice -n 10 $(O)/train/train_stems -r $(O)/train/stem_rows.bin -o featurizer/dsp/stem_weights.inc
+	@$(MAKE) --no-print-directory $(O)/train/train_voice
+	@nice -n 10 $(O)/train/train_voice -r $(O)/train/voice_rows.bin -o featurizer/dsp/voice_weights.inc
 
 train-flaw: $(O)/train/train_flaw ## refit the flaw model to what the simulator plays now (about 15 minutes)
 	@nice -n 10 $< -r $(O)/train/flaw_rows.bin -o featurizer/dsp/flaw_weights.inc

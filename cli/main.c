@@ -17,6 +17,7 @@ static const Verb verbs[] = {
     {"show", "bandsaw-editor", NULL, "a recording on one sheet: takes, form, beats, key, loudness, mistakes"},
     {"takes", "bandsaw-featurizer", NULL, "list the takes of a recording"},
     {"beats", "bandsaw-featurizer", NULL, "print seconds<TAB>position-in-bar for every beat"},
+    {"stems", "bandsaw-featurizer", NULL, "take a recording apart into drums, bass, vocals and the rest"},
     {"featurize", "bandsaw-featurizer", NULL, "hear every recording of a folder"},
     {"train", NULL, verb_train, "train a policy on a folder of recordings, on this machine"},
     {"eval", "bandsaw-editor", NULL, "compare policies on held-out recordings"},

@@ -38,7 +38,11 @@ void edit_leave_bar(const Progress *bar) {
 
 static Status listen(EditWork *w) {
     Progress bar;
-    const FeaturizeOptions how = {.meter = (int)w->set.meter};
+    StemFit fit;
+    const FeaturizeOptions how = {.meter = (int)w->set.meter,
+                                  .stems = w->set.stems,
+                                  .tracks = w->tracks.n ? &w->tracks : NULL,
+                                  .fit = &fit};
     if (!w->set.quiet) progress_start(&bar, "listening", 100);
     Status st = featurize_files(w->files, NULL, w->n_files, &how, w->set.quiet ? NULL : edit_on_share, &bar,
                                 &w->song);
@@ -48,6 +52,9 @@ static Status listen(EditWork *w) {
     } else if (!w->set.quiet) {
         edit_leave_bar(&bar);
     }
+    if (st == BS_OK && fit.n && !w->set.quiet)
+        fprintf(stderr, "stems: %d files; they sum to the recording but for %.1f dB of it\n", fit.n,
+                fit.residual_db);
     if (st == BS_OK) st = fit_to_episode(&w->song, &w->set.tune, w->set.quiet);
     if (st == BS_OK) st = env_song_new(&w->es, w->song);
     if (st == BS_OK) st = env_new(&w->env, w->es);

@@ -87,7 +87,8 @@ Status verb_show(int argc, char **argv) {
         return fail(BS_EXISTS, "%s: exists already; --force writes over it", set.out);
     bool shown = !set.quiet && isatty(STDERR_FILENO);
     if (shown) progress_start(&progress, "listening", 100);
-    st = featurize_files(files, NULL, n, NULL, shown ? on_progress : NULL, &progress, &song);
+    st = featurize_files(files, NULL, n, &(FeaturizeOptions){.stems = set.stems}, shown ? on_progress : NULL,
+                         &progress, &song);
     if (shown) progress_end(&progress, "");
     TRY(st);
     TRY(read_peaks(files, n, low, high));

@@ -131,6 +131,7 @@ Status batch_run(const BatchOptions *options, BatchCounts *counts) {
     b.ingest = (Ingest){.store = store,
                         .root = options->data,
                         .force = options->force,
+                        .stems = options->stems,
                         .ask_samples = n_rows > 0,
                         .max_bytes = options->max_bytes};
     b.demos = demos;

@@ -9,6 +9,7 @@ typedef struct BatchOptions {
     const char *data;
     int n_workers; /* 0: one a core */
     bool force;
+    const char *stems; /* see Ingest; borrowed */
     int64_t max_bytes; /* of Songs kept; 0: no limit */
 } BatchOptions;
 

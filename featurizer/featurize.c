@@ -27,7 +27,9 @@ typedef struct Session {
     uint16_t *clipped; /* [n_clip] samples at full scale or in flat tops per CLIP_HOP frames */
     Mono mono;
     Arena mem;
-    FlawRows *flaw_rows;
+    FeaturizeOptions how;
+    StemLevels stems;
+    Hash stems_hash; /* zero: heard in the mix */
     FeaturizeProgress progress;
     void *context;
 } Session;
@@ -101,6 +103,39 @@ static float clipped_share(const Session *s, int64_t from, int64_t to) {
     return (float)(share > 1 ? 1 : share);
 }
 
+/* ---- stems that are there ----------------------------------------------------------------------- */
+
+static bool tells_players_apart(const Tracks *tracks) {
+    for (int32_t i = 1; i < tracks->n; i++)
+        if (tracks->list[i].stem != tracks->list[0].stem) return true;
+    return false;
+}
+
+/* Leaves s->stems empty where there are none. */
+static Status measure_stems(Session *s, int32_t n_paths) {
+    Status st = BS_OK;
+    char folder[PATH_BYTES] = "";
+    Tracks found = {0}, *tracks = &found;
+    const char *asked = s->how.stems ? s->how.stems : "";
+    const bool separated = !s->how.tracks || asked[0];
+    if (!separated) {
+        tracks = (Tracks *)s->how.tracks; /* read only but for their readers */
+        if (!tells_players_apart(tracks)) return BS_OK;
+    } else {
+        if (!strcmp(asked, "none") || (n_paths > 1 && !asked[0])) return BS_OK;
+        if (n_paths > 1)
+            return fail(BS_INVALID, "%s: stems are of one file, this recording has %d", asked, n_paths);
+        TRY(stem_files_find(folder, asked, s->paths[0]));
+        if (!folder[0]) return BS_OK;
+        TRY(tracks_open(&found, folder));
+    }
+    TRY(stem_files_measure(tracks, folder, separated, &s->mono, &s->stems, s->how.fit, &s->mem));
+    s->stems_hash = stem_files_hash(tracks, &st);
+out:
+    tracks_drop(&found);
+    return st;
+}
+
 /* ---- writing down ------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path) {
@@ -135,6 +170,7 @@ static void write_unit(SongUnit *u, const Stretch *x, const Hearing *h, const Me
     memcpy(u->chroma, m->chroma, sizeof u->chroma);
     memcpy(u->timbre, m->timbre, sizeof u->timbre);
     u->vocal = m->vocal;
+    memcpy(u->stem_db, m->stem_db, sizeof u->stem_db);
     if (x->beat < 0) return;
     const BeatTrack *t = &h->takes[x->take].track; /* over four beats to either side */
     if (t->tempo_bpm <= 0) return;
@@ -270,6 +306,7 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
     song->n_channels = s->info.n_channels;
     song->n_samples = s->info.n_samples;
     song->featurizer_version = FEATURIZER_VERSION;
+    song->stems = s->stems_hash;
     song->tuning_cents = 100 * h->frames.tuning;
     song->loudness_lufs = (float)s->loudness.integrated_lufs;
     song->loudness_range_lu = (float)s->loudness.range_lu;
@@ -306,7 +343,7 @@ static Status write_song(Session *s, const Hearing *h, const char *const *names,
         extras[u].clipped = heard[u].clipped;
     }
     for (int32_t t = 0; t < h->n_takes; t++) TRY(level_take(s, h, t, &cut, heard));
-    TRY(flaws_find(heard, cut.n, n_places, &s->mem, s->flaw_rows));
+    TRY(flaws_find(heard, cut.n, n_places, &s->mem, s->how.flaw_rows));
     for (int32_t u = 0; u < cut.n; u++) song->units[u].flaw = heard[u].flaw;
     write_takes(song, h);
     TRY(keys_find(song, &s->mem));
@@ -332,10 +369,11 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
     Session s = {.paths = paths,
                  .progress = progress,
                  .context = context,
-                 .flaw_rows = options ? options->flaw_rows : NULL};
+                 .how = options ? *options : (FeaturizeOptions){0}};
     Song *song = NULL;
     Hearing *h = NULL;
     *out = NULL;
+    if (s.how.fit) *s.how.fit = (StemFit){0};
     arena_init(&s.mem, (size_t)16 << 30);
     if (n_paths < 1 || n_paths > SONG_MAX_SOURCES)
         return fail(BS_INVALID, "featurize: %d files, 1..%d are possible", n_paths, SONG_MAX_SOURCES);
@@ -356,7 +394,8 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
         st = fail(BS_NOMEM, "%s: out of memory", paths[0]);
         goto out;
     }
-    st = hear(h, s.mono.samples, s.mono.n_samples, options ? options->meter : 0, &s.mem);
+    TRY(measure_stems(&s, n_paths));
+    st = hear(h, s.mono.samples, s.mono.n_samples, s.how.meter, s.stems.n ? &s.stems : NULL, &s.mem);
     if (st != BS_OK) {
         fail_in(st, "%s", paths[0]);
         goto out;

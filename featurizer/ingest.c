@@ -9,9 +9,34 @@
 #include "common/audio/audio.h"
 #include "common/host/log.h"
 
-/* "v2 jam.wav": another featurizer hears it differently, so its files are not known to this one. */
-static void known_name(const char *file, char out[PATH_BYTES + 32]) {
-    snprintf(out, PATH_BYTES + 32, "v%d %s", FEATURIZER_VERSION, file);
+enum { MARK_DIGITS = 16, KNOWN_BYTES = PATH_BYTES + 32 };
+
+/* The folder of a recording's stems, "" without. */
+static Status find_stems(const Ingest *g, const char *path, char folder[PATH_BYTES]) {
+    const char *asked = g->stems ? g->stems : "";
+    folder[0] = 0;
+    if (!strcmp(asked, "none")) return BS_OK;
+    Status st = stem_files_find(folder, asked, path);
+    if (st == BS_NOT_FOUND) folder[0] = 0; /* of a whole dataset, some may have none */
+    return st == BS_NOT_FOUND ? BS_OK : st;
+}
+
+/* "v2 jam.wav", "v2+0123456789abcdef jam.wav" with stems of that mark: another featurizer hears it
+ * differently, and so it does with other stems; then the file is not known. */
+static Status known_name(const Ingest *g, const char *file, char out[KNOWN_BYTES]) {
+    Status st = BS_OK;
+    char path[PATH_BYTES], folder[PATH_BYTES], hex[HASH_HEX] = "";
+    Hash mark;
+    TRY(path_join(path, g->root, file));
+    TRY(find_stems(g, path, folder));
+    if (folder[0]) {
+        TRY(stem_files_mark(folder, &mark));
+        hash_hex(&mark, hex);
+    }
+    snprintf(out, KNOWN_BYTES, "v%d%s%.*s %s", FEATURIZER_VERSION, folder[0] ? "+" : "", MARK_DIGITS, hex,
+             file);
+out:
+    return st;
 }
 
 static Status stat_file(const Ingest *g, const char *file, char path[PATH_BYTES], int64_t *n_bytes,
@@ -36,16 +61,17 @@ static Status find(const Ingest *g, const Hash *key, StoreRow *row) {
     return st == BS_CORRUPT ? fail(BS_NOT_FOUND, "%s: its blob is damaged", row->name) : st;
 }
 
-/* A file of this dataset that holds the recording unchanged. */
+/* A file of this dataset that holds the recording, and its stems, unchanged. */
 static bool find_file(const Ingest *g, const Hash *key, char file[PATH_BYTES]) {
-    char known_as[PATH_BYTES], path[PATH_BYTES], prefix[16];
+    char known_as[PATH_BYTES], now[KNOWN_BYTES], path[PATH_BYTES], prefix[16];
     int64_t n_bytes, mtime_ns, n_bytes_now, mtime_ns_now;
-    size_t n_prefix = (size_t)snprintf(prefix, sizeof prefix, "v%d ", FEATURIZER_VERSION);
+    size_t n_prefix = (size_t)snprintf(prefix, sizeof prefix, "v%d", FEATURIZER_VERSION);
     for (int i = 0; store_file_of(g->store, key, i, known_as, &n_bytes, &mtime_ns) == BS_OK; i++) {
-        if (strncmp(known_as, prefix, n_prefix) != 0) continue;
-        snprintf(file, PATH_BYTES, "%s", known_as + n_prefix);
+        const char *name = strchr(known_as, ' ');
+        if (strncmp(known_as, prefix, n_prefix) != 0 || !name) continue;
+        snprintf(file, PATH_BYTES, "%s", name + 1);
         if (stat_file(g, file, path, &n_bytes_now, &mtime_ns_now) == BS_OK && n_bytes == n_bytes_now &&
-            mtime_ns == mtime_ns_now)
+            mtime_ns == mtime_ns_now && known_name(g, file, now) == BS_OK && !strcmp(now, known_as))
             return true;
     }
     return false;
@@ -80,12 +106,21 @@ static Status make_room(const Ingest *g, const Hash *song) {
 static Status find_by_samples(const Ingest *g, const char *path, StoreRow *row) {
     Status st = BS_OK;
     AudioReader *reader = NULL;
-    Hash pcm;
+    Tracks stems = {0};
+    char folder[PATH_BYTES];
+    Hash of[2]; /* the recording, its stems */
     TRY(audio_open(&reader, &path, 1));
-    TRY(audio_pcm_hash(reader, 0, &pcm));
-    Hash key = store_key(FEATURIZER_VERSION, &pcm, 1);
+    TRY(audio_pcm_hash(reader, 0, &of[0]));
+    TRY(find_stems(g, path, folder));
+    if (folder[0]) {
+        TRY(tracks_open(&stems, folder));
+        of[1] = stem_files_hash(&stems, &st);
+        TRY(st);
+    }
+    Hash key = store_key(FEATURIZER_VERSION, of, folder[0] ? 2 : 1);
     st = find(g, &key, row);
 out:
+    tracks_drop(&stems);
     audio_close(reader);
     return st;
 }
@@ -96,8 +131,11 @@ static Status hear_file(const Ingest *g, const char *path, const char *file, Fea
     Song *song = NULL;
     ByteWriter w;
     Hash hash;
+    char folder[PATH_BYTES];
     bytes_init(&w, SONG_MAX_BYTES);
-    TRY(featurize_files(&path, &file, 1, NULL, progress, context, &song));
+    TRY(find_stems(g, path, folder));
+    const FeaturizeOptions how = {.stems = folder[0] ? folder : "none"};
+    TRY(featurize_files(&path, &file, 1, &how, progress, context, &song));
     TRY(song_pack(song, &w));
     TRY(cache_put(store_blobs(g->store), w.bytes, w.n_bytes, &hash));
     store_row_of(song, (int64_t)w.n_bytes, row);
@@ -110,13 +148,13 @@ out:
 
 Status ingest_file(const Ingest *g, const char *file, FeaturizeProgress progress, void *context,
                    StoreRow *row, bool *known) {
-    char path[PATH_BYTES], known_as[PATH_BYTES + 32];
+    char path[PATH_BYTES], known_as[KNOWN_BYTES];
     int64_t n_bytes, mtime_ns;
     Hash key;
     Status st = BS_OK;
     bool was_known = true;
     TRY(stat_file(g, file, path, &n_bytes, &mtime_ns));
-    known_name(file, known_as);
+    TRY(known_name(g, file, known_as));
     if (!g->force && store_file_key(g->store, known_as, n_bytes, mtime_ns, &key) == BS_OK &&
         find(g, &key, row) == BS_OK)
         goto out;

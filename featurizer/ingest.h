@@ -10,6 +10,7 @@ typedef struct Ingest {
     bool force;        /* hear again what is known */
     bool ask_samples;  /* decode first and ask by samples; no use while the index is empty */
     int64_t max_bytes; /* of Songs kept; 0: no limit */
+    const char *stems; /* see FeaturizeOptions; borrowed, may be NULL */
 } Ingest;
 
 /* `file` is relative to root. *known (may be NULL): nothing had to be heard. A known Song may be one whose

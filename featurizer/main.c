@@ -2,7 +2,8 @@
  *
  *     featurize: every recording of a folder into DATA/.bandsaw, and people's edits into demonstrations
  *     serve:     the same Songs on the wire, until SIGTERM
- *     beats, takes: what was heard in a recording, as text */
+ *     beats, takes: what was heard in a recording, as text
+ *     stems:     a recording taken apart into drums, bass, vocals and the rest */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "featurizer/describe.h"
 #include "featurizer/featurize.h"
 #include "featurizer/service.h"
+#include "featurizer/stem_write.h"
 
 enum { MAX_FILES = SONG_MAX_SOURCES };
 
@@ -31,6 +33,12 @@ typedef struct ServeSettings {
 #undef OPTION
 } ServeSettings;
 
+typedef struct StemsSettings {
+#define OPTION(type, field, ...) option_##type field;
+#include "featurizer/stems.def"
+#undef OPTION
+} StemsSettings;
+
 static const Option featurize_options[] = {
 #define OPTION(...) OPTION_ENTRY(FeaturizeSettings, __VA_ARGS__)
 #include "featurizer/featurize.def"
@@ -39,6 +47,12 @@ static const Option featurize_options[] = {
 static const Option serve_options[] = {
 #define OPTION(...) OPTION_ENTRY(ServeSettings, __VA_ARGS__)
 #include "featurizer/serve.def"
+#undef OPTION
+};
+
+static const Option stems_options[] = {
+#define OPTION(...) OPTION_ENTRY(StemsSettings, __VA_ARGS__)
+#include "featurizer/stems.def"
 #undef OPTION
 };
 
@@ -58,6 +72,11 @@ static const ConfigTable takes_table = {"bandsaw-featurizer takes", "bandsaw tak
                                         "Lists the takes of a recording; several files are one timeline.",
                                         NULL, 0};
 
+static const ConfigTable stems_table = {
+    "bandsaw-featurizer stems", "bandsaw stems FILE... -o FOLDER",
+    "Takes a recording apart into drums, bass, vocals and the rest; several files are one timeline.",
+    stems_options, sizeof stems_options / sizeof *stems_options};
+
 static Status verb_featurize(int argc, char **argv) {
     FeaturizeSettings s;
     const char *data[1];
@@ -67,10 +86,14 @@ static Status verb_featurize(int argc, char **argv) {
     Status st = config_parse(&featurize_table, &s, argc, argv, data, 1, &n, &help);
     if (st != BS_OK || help) return st;
     if (n == 0) return fail(BS_INVALID, "which folder? usage: %s", featurize_table.usage);
-    st = batch_run(
-        &(BatchOptions){
-            .data = data[0], .n_workers = (int)s.workers, .force = s.force, .max_bytes = s.store_mb << 20},
-        &counts);
+    if (s.stems[0] && strcmp(s.stems, "none") != 0 && access(s.stems, R_OK | X_OK) != 0)
+        return fail(BS_NOT_FOUND, "--stems %s: no such folder", s.stems);
+    st = batch_run(&(BatchOptions){.data = data[0],
+                                   .n_workers = (int)s.workers,
+                                   .force = s.force,
+                                   .stems = s.stems,
+                                   .max_bytes = s.store_mb << 20},
+                   &counts);
     if (st == BS_OK && counts.n_failed)
         st = fail(BS_CORRUPT, "%d of %d recordings could not be heard; the others are kept", counts.n_failed,
                   counts.n_recordings);
@@ -138,6 +161,25 @@ static Status verb_describe(const ConfigTable *table, int argc, char **argv,
     return st;
 }
 
+static Status verb_stems(int argc, char **argv) {
+    StemsSettings s;
+    const char *paths[MAX_FILES];
+    int n;
+    bool help;
+    Progress progress;
+    Status st = config_parse(&stems_table, &s, argc, argv, paths, MAX_FILES, &n, &help);
+    if (st != BS_OK || help) return st;
+    if (n == 0) return fail(BS_INVALID, "which file? usage: %s", stems_table.usage);
+    if (!s.out[0]) return fail(BS_INVALID, "where to? usage: %s", stems_table.usage);
+    if (s.bits != 16 && s.bits != 24 && s.bits != 32)
+        return fail(BS_INVALID, "--bits %lld: 16, 24 or 32 are possible", (long long)s.bits);
+    bool shown = !s.quiet && isatty(STDERR_FILENO);
+    if (shown) progress_start(&progress, "taking apart", 100);
+    st = stems_write(paths, n, &(StemWrite){s.out, (int32_t)s.bits, s.force}, shown ? show : NULL, &progress);
+    if (shown) progress_end(&progress, "");
+    return st;
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     Status st;
@@ -151,12 +193,13 @@ int main(int argc, char **argv) {
         st = verb_describe(&beats_table, argc - 1, argv + 1, describe_beats);
     else if (!strcmp(verb, "takes"))
         st = verb_describe(&takes_table, argc - 1, argv + 1, describe_takes);
+    else if (!strcmp(verb, "stems"))
+        st = verb_stems(argc - 1, argv + 1);
     else if (!strcmp(verb, "--version"))
         return puts("bandsaw-featurizer " BANDSAW_VERSION), 0;
     else
-        st = fail(
-            BS_INVALID,
-            "usage: bandsaw-featurizer featurize | serve | beats | takes ...; --help after one says more");
+        st = fail(BS_INVALID, "usage: bandsaw-featurizer featurize | serve | beats | takes | stems ...; "
+                              "--help after one says more");
     if (st == BS_OK) return 0;
     fprintf(stderr, "bandsaw: %s\n", error_text()[0] ? error_text() : status_text(st));
     return status_class(st) == STATUS_CALLER ? 2 : 1;

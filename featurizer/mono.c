@@ -30,6 +30,13 @@ static bool map_file(Mono *m, size_t n_bytes) {
     return true;
 }
 
+Status mono_new(Mono *m, int64_t n_samples) {
+    const size_t n_bytes = sizeof *m->samples * (size_t)(n_samples > 0 ? n_samples : 1);
+    *m = (Mono){.n_samples = n_samples};
+    if (n_bytes < MAPPED_FROM_BYTES || !map_file(m, n_bytes)) m->samples = calloc(1, n_bytes);
+    return m->samples ? BS_OK : fail(BS_NOMEM, "no memory for %lld samples", (long long)n_samples);
+}
+
 Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
     Status st = BS_OK;
     const AudioInfo info = audio_info(reader);
@@ -37,11 +44,10 @@ Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
     float *block = malloc(sizeof *block * BLOCK * (size_t)info.n_channels);
     *m = (Mono){0};
     TRY(resampler_open(&resampler, info.sample_rate_hz, rate_hz, 1));
-    int64_t room = resampler_room(resampler, info.n_samples) + resampler_room(resampler, BLOCK), k = 0;
-    size_t n_bytes = sizeof *m->samples * (size_t)room;
-    if (n_bytes < MAPPED_FROM_BYTES || !map_file(m, n_bytes)) m->samples = malloc(n_bytes);
-    if (!block || !m->samples)
-        TRY(fail(BS_NOMEM, "no memory for %.0f s of audio", (double)info.n_samples / info.sample_rate_hz));
+    int64_t k = 0;
+    TRY(mono_new(m, resampler_room(resampler, info.n_samples) + resampler_room(resampler, BLOCK)));
+    m->n_samples = 0;
+    if (!block) TRY(fail(BS_NOMEM, "no memory for a block of audio"));
     for (int64_t at = 0, n = 0; at < info.n_samples; at += n) {
         TRY(audio_read_at(reader, at, BLOCK, block, &n));
         if (n < 1) TRY(fail(BS_IO, "the recording ends early"));

@@ -10,5 +10,7 @@ typedef struct Mono {
     size_t n_mapped_bytes; /* 0: malloc'ed */
 } Mono;
 
+/* Room for n samples, silent. */
+Status mono_new(Mono *mono, int64_t n_samples);
 Status mono_read(Mono *mono, AudioReader *reader, int32_t rate_hz);
 void mono_drop(Mono *mono);

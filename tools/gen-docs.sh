@@ -18,6 +18,7 @@ trap 'rm -rf "$work"' EXIT
 	bandsaw-editor edit
 	bandsaw-editor show
 	bandsaw-featurizer featurize
+	bandsaw-featurizer stems
 	bandsaw train
 	bandsaw-editor eval
 	bandsaw-editor plot

@@ -51,7 +51,7 @@ static Status first_attack(Place *p, const Probe *line, const Probe *other, int6
         probe_attacks(line, other, ATTACK_FROM_MS, ATTACK_TO_MS, found) ? found[0] : ATTACK_TO_MS + 1;
     for (int32_t i = 0; p->tracks && i < p->tracks->n; i++) {
         const Track *track = &p->tracks->list[i];
-        if (!track->drums) continue;
+        if (track->stem != STEM_DRUMS) continue;
         TRY(probe_read(&p->drums, track->reader, at, SHORT_BEFORE_MS, SHORT_AFTER_MS));
         if (probe_attacks(&p->drums, &p->drums, ATTACK_FROM_MS, ATTACK_TO_MS, found) && found[0] < *attack_ms)
             *attack_ms = found[0];

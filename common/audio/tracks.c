@@ -16,11 +16,38 @@ static bool is_audio(const char *name) {
     return false;
 }
 
-static bool names_drums(const char *name) {
-    static const char *const words[] = {"drum", "perc", "kick", "snare", "beat"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(name, words[i])) return true;
-    return false;
+/* In this order: a bass drum is a drum, a bass guitar a bass. Short words count only where they stand alone.
+ */
+static const struct {
+    Stem stem;
+    bool alone;
+    const char *word;
+} track_words[] = {
+    {STEM_OTHER, false, "no_"},    {STEM_OTHER, false, "instrumental"},
+    {STEM_DRUMS, false, "drum"},   {STEM_DRUMS, false, "perc"},
+    {STEM_DRUMS, false, "kick"},   {STEM_DRUMS, false, "snare"},
+    {STEM_DRUMS, false, "beat"},   {STEM_DRUMS, false, "cymbal"},
+    {STEM_DRUMS, false, "hihat"},  {STEM_DRUMS, false, "overhead"},
+    {STEM_DRUMS, false, "cajon"},  {STEM_DRUMS, true, "hat"},
+    {STEM_DRUMS, true, "hh"},      {STEM_DRUMS, true, "oh"},
+    {STEM_DRUMS, true, "bd"},      {STEM_DRUMS, true, "sd"},
+    {STEM_DRUMS, true, "tom"},     {STEM_DRUMS, true, "toms"},
+    {STEM_DRUMS, true, "kit"},     {STEM_BASS, false, "bass"},
+    {STEM_VOCALS, false, "voc"},   {STEM_VOCALS, false, "vox"},
+    {STEM_VOCALS, false, "voice"}, {STEM_VOCALS, false, "sing"},
+    {STEM_VOCALS, false, "choir"}, {STEM_VOCALS, true, "rap"},
+};
+
+Stem track_stem(const char *name) {
+    for (size_t i = 0; i < sizeof track_words / sizeof *track_words; i++) {
+        const size_t n = strlen(track_words[i].word);
+        for (const char *at = name; (at = strcasestr(at, track_words[i].word)); at++) {
+            const bool alone =
+                (at == name || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[n]);
+            if (alone || !track_words[i].alone) return track_words[i].stem;
+        }
+    }
+    return STEM_OTHER;
 }
 
 static Status track_open(Track *track, const char *folder, const char *name) {
@@ -31,7 +58,7 @@ static Status track_open(Track *track, const char *folder, const char *name) {
     if (stem >= sizeof track->name) return fail(BS_TOO_BIG, "%s/%s: the name is too long", folder, name);
     memcpy(track->name, name, stem);
     track->name[stem] = 0;
-    track->drums = names_drums(track->name);
+    track->stem = track_stem(track->name);
     TRY(path_join(path, folder, name));
     track->path = strdup(path);
     if (!track->path) return fail(BS_NOMEM, "%s: out of memory", path);

@@ -6,6 +6,7 @@
  * plan. Rendering is linear in what is read, so the sum of the edited tracks is the edit of their sum, to the
  * depth of the files that are written. */
 #include "common/audio/audio.h"
+#include "common/song/song.h"
 
 enum { TRACKS_MAX = 256 };
 
@@ -13,13 +14,17 @@ typedef struct Track {
     char name[256]; /* of its file, without folder and extension */
     char *path;     /* of its file; owned */
     AudioReader *reader;
-    bool drums; /* by its name: where attacks are looked for beside the mix */
+    Stem stem; /* by its name; attacks are looked for in the drums beside the mix */
 } Track;
 
 typedef struct Tracks {
     Track *list; /* by name, bytewise */
     int32_t n;
 } Tracks;
+
+/* Who plays on a track of this name: "kick in" is drums, "Lead Vox" vocals, "no_drums" and what names nobody
+ * else is other. */
+Stem track_stem(const char *name);
 
 /* Every wav, flac, ogg and mp3 of a folder. One line names what is wrong: no such file, two of one name, a
  * rate or length that differs from the first track's. */

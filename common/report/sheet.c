@@ -41,15 +41,19 @@ enum {
     KEY_H = 13,
     LOUD_Y = 158,
     LOUD_H = 34,
-    FLAW_Y = 196,
+    STEM_Y = 197,
+    STEM_H = 13, /* of one; STEMS of them under each other */
+    FLAW_Y = 254,
     FLAW_H = 26,
-    LINE_H = 250,
+    LINE_H = 308,
 };
 
 static const char *const tune_colors[8] = {"#4477aa", "#ee7733", "#228833", "#aa3377",
                                            "#66bbcc", "#bbaa22", "#885522", "#666666"};
 static const char *const section_colors[10] = {"#cfe3f5", "#fde0b8", "#d3edcb", "#ecd2ea", "#fbd0cd",
                                                "#dcd9f2", "#f4eeb0", "#cdeeea", "#e4dccf", "#dddddd"};
+
+static const char *const stem_colors[STEMS] = {"#b5651d", "#3b5b92", "#b03060", "#5a7d4f"};
 
 static const char style[] =
     "<style>text{font-family:'DejaVu Sans',Helvetica,Arial,sans-serif;font-size:11px;fill:#222}"
@@ -308,6 +312,34 @@ static void draw_loudness(Page *p) {
     bytes_printf(&p->w, "%s\"/>\n", drawing ? "" : "M0 0");
 }
 
+/* The level of each stem over 45 dB, in a row of its own; a line under the vocals where somebody sings. */
+static void draw_stems(Page *p) {
+    const Song *s = p->song;
+    const double range_db = 45;
+    double x0, x1, top_db = SONG_SILENT_DB;
+    for (int32_t u = 0; u < s->n_units; u++)
+        for (int k = 0; k < STEMS; k++) top_db = fmax(top_db, (double)s->units[u].stem_db[k]);
+    if (top_db <= SONG_SILENT_DB) return; /* a Song from before stems were heard */
+    for (int k = 0; k < STEMS; k++) {
+        const double floor_y = p->line.y + STEM_Y + (k + 1) * STEM_H;
+        bool drawing = false;
+        put_text(p, "small", LEFT - 38, floor_y - 3, stem_names[k]);
+        for (int32_t u = 0; u < s->n_units; u++) {
+            if (!on_line(p, s->units[u].start_sample, song_unit_end(s, u), &x0, &x1)) continue;
+            double share = 1 - (top_db - (double)s->units[u].stem_db[k]) / range_db;
+            if (!drawing)
+                bytes_printf(&p->w, "<path fill=\"%s\" d=\"M%.1f %.1f", stem_colors[k], x0, floor_y);
+            drawing = true;
+            bytes_printf(&p->w, "V%.1fH%.1f", floor_y - (STEM_H - 3) * (share > 0 ? share : 0), x1);
+        }
+        if (drawing) bytes_printf(&p->w, "V%.1fZ\"/>\n", floor_y);
+        for (int32_t u = 0; u < s->n_units && k == STEM_VOCALS; u++)
+            if (s->units[u].vocal >= 0.5F &&
+                on_line(p, s->units[u].start_sample, song_unit_end(s, u), &x0, &x1))
+                put_box(p, x0, x1, floor_y + 0.5, 1.5, stem_colors[k], 1);
+    }
+}
+
 static void draw_flaws(Page *p) {
     const Song *s = p->song;
     double x0, x1, y = p->line.y + FLAW_Y;
@@ -334,6 +366,7 @@ static void draw_line(Page *p) {
                  {"bars", BAR_Y + 12},
                  {"key", KEY_Y + 10},
                  {"level, dB", LOUD_Y + LOUD_H / 2 + 4},
+                 {"stems", STEM_Y + 2 * STEM_H + 3},
                  {"mistakes?", FLAW_Y + FLAW_H / 2 + 8}};
     for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
         put_text(p, "lane", 24, p->line.y + lanes[i].y, lanes[i].name);
@@ -346,6 +379,7 @@ static void draw_line(Page *p) {
     draw_bars(p);
     draw_keys(p);
     draw_loudness(p);
+    draw_stems(p);
     draw_flaws(p);
 }
 
@@ -390,7 +424,8 @@ static double draw_head(Page *p) {
     put_text(p, "lane", 24, y + 18,
              "bars: number in the form at every fourth; brackets under the sections: phrases; red line: the "
              "take breaks "
-             "off; mistakes?: likelihood that something is wrong; grey sound: between takes");
+             "off; line under the vocals: somebody sings; mistakes?: likelihood that something is wrong; "
+             "grey sound: between takes");
     return y + 36;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /* Sheet: everything that was heard in a recording, on one page a musician can read: waveform, takes and where
- * they break off, sections, phrases, bars of the form, key, loudness, and where something is likely wrong. */
+ * they break off, sections, phrases, bars of the form, key, loudness, stems, and where something is likely
+ * wrong. */
 #include "common/song/song.h"
 
 typedef struct Sheet {

@@ -79,7 +79,8 @@ static void fill(Song *out, const Picked *p, int32_t tune) {
             *unit =
                 (SongUnit){.start_sample = unit->start_sample, .kind = UNIT_FREE, .take = (int16_t)n_takes};
             unit->bar = unit->phrase = unit->section = unit->slot = -1;
-            unit->loudness_db = -80;
+            unit->loudness_db = SONG_SILENT_DB;
+            for (int s = 0; s < STEMS; s++) unit->stem_db[s] = SONG_SILENT_DB;
             out->takes[n_takes++] = (SongTake){.first_unit = n_units, .n_units = 1, .tune = 1};
         } else if (take >= 0) {
             if (song->takes[take].first_unit == u) {
@@ -120,6 +121,7 @@ Status song_excerpt(Song **out, const Song *song, int32_t tune, int32_t max_unit
     made->n_channels = song->n_channels;
     made->n_samples = song->n_samples;
     made->featurizer_version = song->featurizer_version;
+    made->stems = song->stems;
     memcpy(made->sources, song->sources, (size_t)song->n_sources * sizeof *made->sources);
     fill(made, p, tune);
     TRY(song_pack(made, &bytes));

@@ -12,6 +12,8 @@ const FeatureRow song_feature_rows[] = {
 };
 const int song_n_feature_rows = sizeof song_feature_rows / sizeof song_feature_rows[0];
 
+const char *const stem_names[STEMS] = {"drums", "bass", "vocals", "other"};
+
 /* ---- life -------------------------------------------------------------------------------------- */
 
 static size_t padded(size_t n) { return (n + 63) & ~(size_t)63; }
@@ -137,6 +139,9 @@ static Status check_unit(const Song *s, int32_t i) {
     for (int k = 0; k < SONG_TIMBRE; k++)
         if (!finite_f32(u->timbre[k]))
             return fail(BS_CORRUPT, "song: unit %d has a value that is not finite", i);
+    for (int k = 0; k < STEMS; k++)
+        if (!finite_f32(u->stem_db[k]))
+            return fail(BS_CORRUPT, "song: unit %d has a value that is not finite", i);
     return BS_OK;
 }
 
@@ -227,6 +232,7 @@ static void pack_unit(ByteWriter *w, const SongUnit *u) {
     for (int k = 0; k < SONG_CHROMA; k++) bytes_f32(w, u->chroma[k]);
     for (int k = 0; k < SONG_TIMBRE; k++) bytes_f32(w, u->timbre[k]);
     bytes_u8(w, u->key);
+    for (int k = 0; k < STEMS; k++) bytes_f32(w, u->stem_db[k]);
 }
 
 static void unpack_unit(ByteReader *r, uint32_t version, SongUnit *u) {
@@ -246,6 +252,7 @@ static void unpack_unit(ByteReader *r, uint32_t version, SongUnit *u) {
     for (int k = 0; k < SONG_CHROMA; k++) u->chroma[k] = read_f32(r);
     for (int k = 0; k < SONG_TIMBRE; k++) u->timbre[k] = read_f32(r);
     u->key = version > 1 ? read_u8(r) : 0;
+    for (int k = 0; k < STEMS; k++) u->stem_db[k] = version > 2 ? read_f32(r) : SONG_SILENT_DB;
 }
 
 Status song_pack(Song *song, ByteWriter *w) {
@@ -262,6 +269,7 @@ Status song_pack(Song *song, ByteWriter *w) {
     bytes_f32(w, song->tuning_cents);
     bytes_f32(w, song->loudness_lufs);
     bytes_f32(w, song->loudness_range_lu);
+    bytes_hash(w, &song->stems);
     bytes_i32(w, song->n_sources);
     bytes_i32(w, song->n_units);
     bytes_i32(w, song->n_takes);
@@ -314,6 +322,7 @@ Status song_unpack(Song **out, const void *bytes, size_t n_bytes) {
     int64_t n_samples = read_i64(&r);
     float tuning = version > 1 ? read_f32(&r) : 0, lufs = version > 1 ? read_f32(&r) : SONG_SILENT_LUFS,
           range = version > 1 ? read_f32(&r) : 0;
+    Hash stems = version > 2 ? read_hash(&r) : (Hash){0};
     int32_t n_sources = read_i32(&r), n_units = read_i32(&r), n_takes = read_i32(&r), n_tunes = read_i32(&r),
             n_slots = read_i32(&r);
     if (r.bad) return fail(BS_CORRUPT, "song: cut short");
@@ -327,6 +336,7 @@ Status song_unpack(Song **out, const void *bytes, size_t n_bytes) {
     s->tuning_cents = tuning;
     s->loudness_lufs = lufs;
     s->loudness_range_lu = range;
+    s->stems = stems;
     for (int32_t i = 0; i < n_sources; i++) {
         read_text(&r, s->sources[i].name, sizeof s->sources[i].name);
         s->sources[i].start_sample = read_i64(&r);

@@ -16,7 +16,7 @@
 #include "common/core/status.h"
 
 enum {
-    SONG_VERSION = 2, /* version 1 had no key, tuning and loudness: read with 0, 0 and SONG_SILENT_LUFS */
+    SONG_VERSION = 3, /* 1 had no key, tuning and loudness: read with 0, 0 and SONG_SILENT_LUFS; 2 no stems */
     SONG_MAX_UNITS = 16384, /* in a session */
     SONG_MAX_TAKES = 256,
     SONG_MAX_TUNES = 32,
@@ -29,6 +29,11 @@ enum {
     SONG_KEYS = 24,
 };
 #define SONG_SILENT_LUFS -70.0F
+#define SONG_SILENT_DB   -80.0F /* floor of a unit's levels */
+
+/* Who plays. */
+typedef enum Stem { STEM_DRUMS, STEM_BASS, STEM_VOCALS, STEM_OTHER, STEMS } Stem;
+extern const char *const stem_names[STEMS]; /* "drums" .. "other" */
 
 typedef enum UnitKind { UNIT_BEAT, UNIT_FREE, UNIT_GAP, UNIT_TAIL, UNIT_KINDS } UnitKind;
 
@@ -65,6 +70,7 @@ typedef struct SongUnit {
     float vocal;               /* vocal activity 0..1 */
     float chroma[SONG_CHROMA]; /* largest = 1, all 0 in silence */
     uint8_t key;               /* 1..12: C..B major, 13..24: C..B minor, 0: none */
+    float stem_db[STEMS];      /* mean level of each stem, dB relative to full scale, floor -80 */
     float timbre[SONG_TIMBRE]; /* cosine transform of the log-mel spectrum, coefficients 1..12 */
 } SongUnit;
 
@@ -89,6 +95,7 @@ typedef struct Song {
     float tuning_cents;      /* of the recording against A = 440 Hz, -50..50 */
     float loudness_lufs;     /* of all of it, ITU-R BS.1770; SONG_SILENT_LUFS: silent or not known */
     float loudness_range_lu; /* EBU Tech 3342 */
+    Hash stems;              /* of the samples of the stems that were there; zero: heard in the mix */
     int32_t n_sources, n_units, n_takes, n_tunes, n_slot_sections;
     SongSource *sources;
     SongUnit *units;

@@ -74,10 +74,11 @@ void store_session_name(const char *path, char out[SONG_NAME_BYTES]) {
 }
 
 void store_row_of(const Song *song, int64_t n_bytes, StoreRow *row) {
-    Hash pcm[SONG_MAX_SOURCES];
+    Hash pcm[SONG_MAX_SOURCES + 1];
     size_t n = (size_t)song->n_sources;
     for (size_t i = 0; i < n; i++) pcm[i] = song->sources[i].pcm;
-    *row = (StoreRow){.key = store_key(song->featurizer_version, pcm, n),
+    pcm[n] = song->stems;
+    *row = (StoreRow){.key = store_key(song->featurizer_version, pcm, n + !hash_is_zero(&song->stems)),
                       .song = song->hash,
                       .recording = store_key(0, pcm, n),
                       .version = song->featurizer_version,

@@ -15,7 +15,8 @@ Cache *store_blobs(Store *store); /* borrowed */
 /* The index was damaged: it lies beside as store.db.corrupt, and this one was made from the blobs. */
 bool store_was_rebuilt(const Store *store);
 
-/* The key of a recording: its files' decoded samples in order, and what heard them. */
+/* The key of a recording: its files' decoded samples in order, those of its stems where they were there, and
+ * what heard them. */
 Hash store_key(uint32_t featurizer_version, const Hash *pcm, size_t n_pcm);
 /* "DATA/song0001_raw.wav" -> "song0001", "jam.flac" -> "jam". */
 void store_session_name(const char *path, char out[SONG_NAME_BYTES]);

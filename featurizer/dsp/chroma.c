@@ -98,7 +98,7 @@ Status chroma_measure(Frames *f) {
         stft_power(stft, f->samples, f->n_samples, k, power);
         if (k % FRAMES_LET_GO == 0) frames_let_go(f, (int64_t)k * WIDE_HOP);
         n_peaks[k] = peaks_of(power, p);
-        f->vocal[k] = prominence(power, p, n_peaks[k]);
+        f->prominent[k] = prominence(power, p, n_peaks[k]);
         for (int32_t i = 0; i < n_peaks[k]; i++) {
             if (p[i].pitch < 45) continue; /* a bin is too wide down there */
             x += p[i].magnitude * cos(2 * M_PI * p[i].pitch);

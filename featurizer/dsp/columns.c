@@ -14,6 +14,8 @@ static void sound_columns(float *row, const Measure *m, const UnitExtras *x) {
     row[FEATURE_ONSET_LOW] = m->onset[0];
     row[FEATURE_ONSET_HIGH] = m->onset[3];
     row[FEATURE_ATTACK] = m->attack;
+    memcpy(row + FEATURE_STEM_LEVEL, m->stem_db, sizeof m->stem_db);
+    memcpy(row + FEATURE_STEM_ONSET, m->stem_onset, sizeof m->stem_onset);
     row[FEATURE_CLIPPED] = x->clipped;
     row[FEATURE_VOCAL] = m->vocal;
     for (int32_t k = 0; k < UNIT_KINDS; k++) row[FEATURE_KIND + k] = x->kind[k];

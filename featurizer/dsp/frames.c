@@ -205,7 +205,7 @@ Status frames_measure(Frames *f, Arena *mem, const float *samples, int64_t n_sam
            (f->chroma = arena_alloc(mem, sizeof(float) * CHROMA * (size_t)f->n_wide)) &&
            (f->pitch = arena_alloc(mem, sizeof(float) * PITCHES * (size_t)f->n_wide)) &&
            (f->moved = arena_alloc(mem, sizeof(float) * (size_t)f->n_wide)) &&
-           (f->vocal = arena_alloc(mem, sizeof(float) * (size_t)f->n_wide));
+           (f->prominent = arena_alloc(mem, sizeof(float) * (size_t)f->n_wide));
     if (!have) return fail(BS_NOMEM, "frames: out of memory for %lld samples", (long long)n_samples);
     measure_level(f);
     TRY(measure_onsets(f, mem));

@@ -3,6 +3,7 @@
  *
  * All later analyses read only this. Everything is in the arena; read-only afterwards. */
 #include "common/core/arena.h"
+#include "featurizer/dsp/stem_levels.h"
 #include <stdint.h>
 
 enum {
@@ -29,11 +30,12 @@ typedef struct Frames {
     int32_t n_mel;
     float *log_mel; /* [n_mel x MEL_BANDS] dB, floor -100 */
     int32_t n_wide;
-    float *chroma; /* [n_wide x CHROMA], energy as heard: square root of summed peak power, unscaled */
-    float *pitch;  /* [n_wide x PITCHES] magnitude of the partials by semitone */
-    float *moved;  /* [n_wide] how far the harmony of the next 0.2 s is from that of the last, 0..1 */
-    float *vocal;  /* [n_wide] share of energy in prominent partials between 200 and 3500 Hz */
-    float tuning;  /* of the recording against A = 440 Hz, in semitones, -0.5..0.5 */
+    float *chroma;    /* [n_wide x CHROMA], energy as heard: square root of summed peak power, unscaled */
+    float *pitch;     /* [n_wide x PITCHES] magnitude of the partials by semitone */
+    float *moved;     /* [n_wide] how far the harmony of the next 0.2 s is from that of the last, 0..1 */
+    float *prominent; /* [n_wide] share of energy in prominent partials between 200 and 3500 Hz */
+    float tuning;     /* of the recording against A = 440 Hz, in semitones, -0.5..0.5 */
+    StemLevels stems; /* n is 0 until they are heard: hear() does */
 } Frames;
 
 /* Measures everything. `samples` is borrowed for as long as the Frames are used. */

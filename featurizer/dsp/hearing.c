@@ -230,11 +230,16 @@ out:
     return st;
 }
 
-Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, Arena *mem) {
+Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
+            Arena *mem) {
     Status st = BS_OK;
     float *activation = NULL;
     memset(h, 0, sizeof *h);
     TRY(frames_measure(&h->frames, mem, samples, n_samples));
+    if (stems)
+        h->frames.stems = *stems;
+    else
+        TRY(stem_levels_hear(&h->frames.stems, &h->frames, mem));
     TRY(takes_find(&h->map, &h->frames, mem));
     if (h->map.n == 0) { /* it is not silent, so let it be one piece of music without pulse */
         h->map.n = 1;

@@ -37,7 +37,9 @@ typedef struct Stretches {
     Stretch *list;
 } Stretches;
 
-/* `meter`: 0 to decide. Everything in the arena; borrows samples (mono, ANALYSIS_HZ). */
-Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, Arena *mem);
+/* `meter`: 0 to decide. stems: of files, in the arena; NULL to hear them in the mix. Everything in the arena;
+ * borrows samples (mono, ANALYSIS_HZ). */
+Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
+            Arena *mem);
 /* The timeline cut into units; starts rise strictly and the first is 0. */
 Status stretches_cut(const Hearing *h, Stretches *out, Arena *mem);

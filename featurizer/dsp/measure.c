@@ -53,13 +53,26 @@ static void measure_chroma(const Frames *f, double start_s, double end_s, Measur
     for (int32_t c = 0; c < CHROMA; c++)
         if (sum[c] > top) top = sum[c];
     for (int32_t c = 0; c < CHROMA; c++) out->chroma[c] = top > 1e-4 ? (float)(sum[c] / top) : 0;
-    out->vocal = (float)mean_between(f->vocal, a, b);
+}
+
+static void measure_stems(const Frames *f, double start_s, double end_s, Measure *out) {
+    const StemLevels *l = &f->stems;
+    int32_t a, b;
+    if (!l->n) return;
+    frames_between(start_s, end_s, STEM_LEVEL_HOP, l->n, &a, &b);
+    out->vocal = (float)mean_between(l->voice, a, b);
+    for (int s = 0; s < STEMS; s++) {
+        out->stem_db[s] =
+            (float)fmax((double)SONG_SILENT_DB, 10 * log10(mean_between(l->power[s], a, b) + 1e-12));
+        out->stem_onset[s] = (float)mean_between(l->onset[s], a, b);
+    }
 }
 
 void measure_span(const Frames *f, double start_s, double end_s, Measure *out) {
     memset(out, 0, sizeof *out);
     measure_mel(f, start_s, end_s, out);
     measure_chroma(f, start_s, end_s, out);
+    measure_stems(f, start_s, end_s, out);
     int32_t a, b;
     frames_between(start_s, end_s, FRAME_HOP, f->n, &a, &b);
     double power = 0, mean = 0, first = 0;

@@ -12,7 +12,9 @@ typedef struct Measure {
     float onset[ONSET_BANDS];     /* mean onset strength */
     float hit[ONSET_BANDS];       /* largest onset strength within 40 ms of the start */
     float attack;                 /* onset strength within 60 ms of the start over its mean in the stretch */
-    float vocal, flatness;
+    float flatness;
+    float vocal; /* likelihood that somebody sings; 0 where stems were not heard, */
+    float stem_db[STEMS], stem_onset[STEMS]; /*   like these */
 } Measure;
 
 void measure_span(const Frames *f, double start_s, double end_s, Measure *out);

@@ -13,7 +13,7 @@ typedef enum Series {
     S_FLAT = S_BAND + ONSET_BANDS,
     S_ONSET,
     S_MOVED = S_ONSET + ONSET_BANDS,
-    S_VOCAL,
+    S_PROMINENT,
     S_PITCHED,  /* energy of partials against the level */
     S_PEAKED,   /* 1 - entropy of the chroma of a second */
     S_SYLLABLE, /* deviation of the level within a second, 10 dB = 1 */
@@ -93,7 +93,7 @@ static void measure_pitch(Work *w) {
         float level = mean_frames(f->level_db, f->n, b * PRESENCE_HOP - 45, b * PRESENCE_HOP + 55);
         w->series[S_PITCHED][b] = log10f(all / (float)(to - from) + 1e-6F) - level / 20;
         w->series[S_MOVED][b] = f->moved[at];
-        w->series[S_VOCAL][b] = f->vocal[at];
+        w->series[S_PROMINENT][b] = f->prominent[at];
     }
 }
 
@@ -233,7 +233,7 @@ static void add_views(Work *w, int32_t s, float *inputs) {
 
 /* Means over the loud passages, and how much of the recording they are. */
 static void add_whole(const Work *w, float *inputs) {
-    static const Series of[] = {S_FLAT, S_PULSE, S_AGAIN, S_VOCAL, S_PEAKED};
+    static const Series of[] = {S_FLAT, S_PULSE, S_AGAIN, S_PROMINENT, S_PEAKED};
     float whole[7] = {(w->loud_db - w->soft_db) / 10, 0};
     int32_t loud = 0;
     for (int32_t b = 0; b < w->n; b++) {

@@ -430,6 +430,7 @@ static const Field unit_fields[] = {
     {"flaw", "f4", offsetof(SongUnit, flaw), 0, 0},
     {"music", "f4", offsetof(SongUnit, music), 0, 0},
     {"vocal", "f4", offsetof(SongUnit, vocal), 0, 0},
+    {"stem_db", "f4", offsetof(SongUnit, stem_db), STEMS, 0},
 };
 
 static PyObject *fields_list(const Field *fields, size_t n) {

@@ -19,13 +19,25 @@ typedef struct Piece {
     int32_t meter, n_beats, first_phase; /* first_phase: place in the bar of the first beat, for pickups */
     double bpm, at_s[ELSEWHERE_MAX_BEATS + 1];
     Rng rng;
+    int silent; /* PieceSound bits that are left out */
 } Piece;
 
+typedef enum PieceSound { PIECE_DRUMS = 1, PIECE_BASS = 2, PIECE_CHORDS = 4, PIECE_ALL = 7 } PieceSound;
+enum { PIECE_BASS_BELOW = 48 }; /* MIDI */
+
 static inline double piece_hz(double midi) { return 440 * pow(2, (midi - 69) / 12); }
+
+static inline double piece_gain(const Piece *p, PieceSound sound, double gain) {
+    return p->silent & sound ? 0 : gain;
+}
+static inline double piece_note_gain(const Piece *p, double midi, double gain) {
+    return piece_gain(p, midi < PIECE_BASS_BELOW ? PIECE_BASS : PIECE_CHORDS, gain);
+}
 
 /* ---- voices ------------------------------------------------------------------------------------ */
 
 static inline void piece_pluck(Piece *p, double at_s, double length_s, double midi, double gain) {
+    gain = piece_note_gain(p, midi, gain);
     double period = ELSEWHERE_HZ / piece_hz(midi) - 0.5;
     int32_t size = (int32_t)period + 2;
     float *line = malloc(sizeof(float) * (size_t)size);
@@ -47,6 +59,7 @@ static inline void piece_pluck(Piece *p, double at_s, double length_s, double mi
 }
 
 static inline void piece_piano(Piece *p, double at_s, double length_s, double midi, double gain) {
+    gain = piece_note_gain(p, midi, gain);
     int64_t from = (int64_t)(at_s * ELSEWHERE_HZ), n = (int64_t)((length_s + 0.15) * ELSEWHERE_HZ);
     double f = piece_hz(midi);
     for (int k = 1; k <= 10; k++) {
@@ -70,6 +83,7 @@ static inline void piece_piano(Piece *p, double at_s, double length_s, double mi
 /* Swells in over `attack_s`: no transient at all. */
 static inline void piece_bow(Piece *p, double at_s, double length_s, double midi, double gain,
                              double attack_s) {
+    gain = piece_note_gain(p, midi, gain);
     int64_t from = (int64_t)(at_s * ELSEWHERE_HZ), n = (int64_t)((length_s + 0.1) * ELSEWHERE_HZ);
     double f = piece_hz(midi), phase = rng_between(&p->rng, 0, 1), low = 0,
            rate = rng_between(&p->rng, 4.8, 6);
@@ -84,6 +98,7 @@ static inline void piece_bow(Piece *p, double at_s, double length_s, double midi
 }
 
 static inline void piece_noise(Piece *p, double at_s, double gain, double decay_s, double low, double high) {
+    gain = piece_gain(p, PIECE_DRUMS, gain);
     int64_t from = (int64_t)(at_s * ELSEWHERE_HZ);
     double a = 0, b = 0;
     for (int64_t i = 0; i < (int64_t)(7 * decay_s * ELSEWHERE_HZ) && from + i < p->n_samples; i++) {
@@ -96,6 +111,7 @@ static inline void piece_noise(Piece *p, double at_s, double gain, double decay_
 }
 
 static inline void piece_kick(Piece *p, double at_s, double gain, double hz) {
+    gain = piece_gain(p, PIECE_DRUMS, gain);
     int64_t from = (int64_t)(at_s * ELSEWHERE_HZ);
     double phase = 0;
     for (int64_t i = 0; i < ELSEWHERE_HZ / 3 && from + i < p->n_samples; i++) {
@@ -115,6 +131,7 @@ static inline void piece_hat(Piece *p, double at_s, double gain) {
 }
 
 static inline void piece_ride(Piece *p, double at_s, double gain) {
+    gain = piece_gain(p, PIECE_DRUMS, gain);
     static const double hz[] = {3127, 4371, 5190, 6733, 8219, 9870};
     int64_t from = (int64_t)(at_s * ELSEWHERE_HZ);
     for (int64_t i = 0; i < ELSEWHERE_HZ / 2 && from + i < p->n_samples; i++) {
@@ -324,12 +341,15 @@ static inline void piece_notes(Piece *p, const PieceStyle *s, int style, int k, 
 #undef AT
 }
 
-/* Makes piece `number`: style number % ELSEWHERE_STYLES, about half a minute. */
-static inline void piece_make(Piece *p, int number, uint64_t seed) {
+/* Makes what plays `sounds` of piece `number`: style number % ELSEWHERE_STYLES, about half a minute. */
+static inline void piece_make_of(Piece *p, int number, uint64_t seed, int sounds) {
     static const int changes[4][4] = {{0, 5, 3, 4}, {0, 3, 4, 0}, {5, 3, 0, 4}, {1, 4, 0, 5}};
     int style = number % ELSEWHERE_STYLES;
     const PieceStyle *s = &piece_styles[style];
-    *p = (Piece){.style = s->name, .meter = s->meter, .rng = rng_at(rng_mix(seed, (uint64_t)number), 3)};
+    *p = (Piece){.style = s->name,
+                 .meter = s->meter,
+                 .rng = rng_at(rng_mix(seed, (uint64_t)number), 3),
+                 .silent = PIECE_ALL & ~sounds};
     p->bpm = s->low_bpm * pow(s->high_bpm / s->low_bpm, rng_f64(&p->rng));
     p->n_beats = (int32_t)(30 * p->bpm / 60);
     p->first_phase = style == 11 ? 3 : 0;
@@ -349,4 +369,8 @@ static inline void piece_make(Piece *p, int number, uint64_t seed) {
     }
     for (int64_t i = 0; i < p->n_samples; i++)
         p->samples[i] = (float)(0.35 * p->samples[i] + rng_between(&p->rng, -2e-4, 2e-4));
+}
+
+static inline void piece_make(Piece *p, int number, uint64_t seed) {
+    piece_make_of(p, number, seed, PIECE_ALL);
 }

@@ -73,7 +73,7 @@ static Figures figures_of(double bpm, int meter, int hats, uint64_t seed) {
     Arena mem;
     arena_init(&mem, (size_t)1 << 30);
     Hearing *h = arena_alloc(&mem, sizeof *h);
-    assert_int_equal(hear(h, p.synth.samples, p.synth.n, 0, &mem), BS_OK);
+    assert_int_equal(hear(h, p.synth.samples, p.synth.n, 0, NULL, &mem), BS_OK);
     Figures out = compare(&p, h);
     if (getenv("VERBOSE"))
         printf("bpm %5.1f meter %d hats %d: F %.3f down %.3f bias %.1f ms, heard %.1f bpm meter %d takes %d "
@@ -106,7 +106,7 @@ static void a_given_metre_is_taken(void **state) {
     Arena mem;
     arena_init(&mem, (size_t)1 << 30);
     Hearing *h = arena_alloc(&mem, sizeof *h);
-    assert_int_equal(hear(h, p.synth.samples, p.synth.n, 3, &mem), BS_OK);
+    assert_int_equal(hear(h, p.synth.samples, p.synth.n, 3, NULL, &mem), BS_OK);
     assert_int_equal(h->tunes[0].meter, 3);
     arena_drop(&mem);
     free(p.synth.samples);

@@ -21,7 +21,7 @@ static Heard heard_in(Synth *s) {
     arena_init(&mem, (size_t)1 << 30);
     Hearing *h = arena_alloc(&mem, sizeof *h);
     assert_non_null(h);
-    assert_int_equal(hear(h, s->samples, s->n, 0, &mem), BS_OK);
+    assert_int_equal(hear(h, s->samples, s->n, 0, NULL, &mem), BS_OK);
     const BeatTrack *t = &h->takes[0].track;
     Heard out = {t->tempo_bpm, t->confidence, h->n_takes, t->n, h->tunes[0].meter};
     if (getenv("VERBOSE"))

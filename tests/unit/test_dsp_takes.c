@@ -33,7 +33,7 @@ static Synth rehearsal(double gain) {
 static Hearing *listen(const Synth *s, Arena *mem) {
     arena_init(mem, (size_t)1 << 30);
     Hearing *h = arena_alloc(mem, sizeof *h);
-    assert_int_equal(hear(h, s->samples, s->n, 0, mem), BS_OK);
+    assert_int_equal(hear(h, s->samples, s->n, 0, NULL, mem), BS_OK);
     return h;
 }
 

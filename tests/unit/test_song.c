@@ -102,42 +102,48 @@ static void damaged_song_is_refused_or_still_whole(void **state) {
     song_free(s);
 }
 
-/* Version 1 is version 2 without tuning and loudness (12 bytes at 32) and without a key at the end of each
- * unit. */
-static void a_song_of_version_1_is_read_without_key_tuning_and_loudness(void **state) {
+/* Version 2 lacks the hash of the stems (32 bytes at 44) and the stems' levels at the end of each unit;
+ * version 1 also lacks tuning and loudness (12 bytes at 32) and the key before those levels. */
+static void older_songs_are_read_without_what_they_lack(void **state) {
     (void)state;
     Song *s = two_takes(), *back;
     ByteWriter w;
     s->tuning_cents = 7;
     s->loudness_lufs = -14;
-    for (int32_t i = 0; i < s->n_units; i++) s->units[i].key = 3;
+    s->stems.bytes[0] = 1;
+    for (int32_t i = 0; i < s->n_units; i++) s->units[i].key = 3, s->units[i].stem_db[STEM_BASS] = -12;
     bytes_init(&w, SONG_MAX_BYTES);
     assert_int_equal(song_pack(s, &w), BS_OK);
     uint8_t *old = malloc(w.n_bytes);
-    const size_t unit = 8 + 1 + 1 + 2 + 4 * 4 + 4 * (5 + SONG_CHROMA + SONG_TIMBRE);
-    size_t n = 0, at = 0;
-    size_t head = 32 + 12 + 20;
+    size_t head = 32 + 12 + HASH_BYTES + 20;
     for (int32_t i = 0; i < s->n_sources; i++) head += 2 + strlen(s->sources[i].name) + 8 + 8 + HASH_BYTES;
-    memcpy(old, w.bytes, 32);
-    n = 32, at = 44;
-    memcpy(old + n, w.bytes + at, head - at);
-    n += head - at, at = head;
-    for (int32_t i = 0; i < s->n_units; i++, at++) {
-        memcpy(old + n, w.bytes + at, unit);
-        n += unit, at += unit;
+    for (uint8_t version = 1; version <= 2; version++) {
+        const size_t key = version == 2, numbers = version == 2 ? 12 : 0;
+        const size_t unit = 8 + 1 + 1 + 2 + 4 * 4 + 4 * (5 + SONG_CHROMA + SONG_TIMBRE) + key;
+        size_t n = 32 + numbers, at = 32 + 12 + HASH_BYTES;
+        memcpy(old, w.bytes, n);
+        memcpy(old + n, w.bytes + at, head - at);
+        n += head - at, at = head;
+        for (int32_t i = 0; i < s->n_units; i++) {
+            memcpy(old + n, w.bytes + at, unit);
+            n += unit, at += unit + (1 - key) + 4 * STEMS;
+        }
+        memcpy(old + n, w.bytes + at, w.n_bytes - at);
+        n += w.n_bytes - at;
+        old[4] = version;
+        assert_int_equal(song_unpack(&back, old, n), BS_OK);
+        assert_true(back->tuning_cents == (version == 2 ? 7 : 0));
+        assert_true(back->loudness_lufs == (version == 2 ? -14 : SONG_SILENT_LUFS));
+        assert_true(hash_is_zero(&back->stems));
+        for (int32_t i = 0; i < s->n_units; i++) {
+            assert_int_equal(back->units[i].key, version == 2 ? 3 : 0);
+            assert_true(back->units[i].stem_db[STEM_BASS] == SONG_SILENT_DB);
+            assert_int_equal(back->units[i].start_sample, s->units[i].start_sample);
+            assert_true(back->units[i].timbre[SONG_TIMBRE - 1] == s->units[i].timbre[SONG_TIMBRE - 1]);
+        }
+        assert_memory_equal(back->features, s->features, sizeof(float) * SONG_FEATURES * (size_t)s->n_units);
+        song_free(back);
     }
-    memcpy(old + n, w.bytes + at, w.n_bytes - at);
-    n += w.n_bytes - at;
-    old[4] = 1;
-    assert_int_equal(song_unpack(&back, old, n), BS_OK);
-    assert_true(back->tuning_cents == 0 && back->loudness_lufs == SONG_SILENT_LUFS);
-    for (int32_t i = 0; i < s->n_units; i++) {
-        assert_int_equal(back->units[i].key, 0);
-        assert_int_equal(back->units[i].start_sample, s->units[i].start_sample);
-        assert_true(back->units[i].timbre[SONG_TIMBRE - 1] == s->units[i].timbre[SONG_TIMBRE - 1]);
-    }
-    assert_memory_equal(back->features, s->features, sizeof(float) * SONG_FEATURES * (size_t)s->n_units);
-    song_free(back);
     free(old);
     bytes_drop(&w);
     song_free(s);
@@ -297,7 +303,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_song_comes_back_with_the_same_name),
         cmocka_unit_test(damaged_song_is_refused_or_still_whole),
-        cmocka_unit_test(a_song_of_version_1_is_read_without_key_tuning_and_loudness),
+        cmocka_unit_test(older_songs_are_read_without_what_they_lack),
         cmocka_unit_test(keys_have_names),
         cmocka_unit_test(song_check_names_what_is_broken),
         cmocka_unit_test(unit_at_finds_the_unit_that_holds_a_sample),
