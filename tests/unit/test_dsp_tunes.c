@@ -34,7 +34,7 @@ static Hearing *hear_takes(const Take *takes, int n, Arena *mem, Synth *synth) {
         }
     Hearing *h = arena_alloc(mem, sizeof *h);
     assert_non_null(h);
-    assert_int_equal(hear(h, synth->samples, synth->n, 0, mem), BS_OK);
+    assert_int_equal(hear(h, synth->samples, synth->n, 0, NULL, mem), BS_OK);
     return h;
 }
 
