@@ -168,7 +168,7 @@ static void phase_keeps(const StemCues *c, Frame *before, Frame *now, Frame *aft
 /* How well each pitch explains the partials that sway. */
 static void sing(StemCues *c, Frame *f) {
     const float *size = size_of(f);
-    float sways[STEM_BINS], one[STEM_BINS];
+    float sways[STEM_BINS] = {0}, one[STEM_BINS] = {0};
     for (int32_t k = 0; k < c->n_bins; k++) sways[k] = sqrtf(size[k]), one[k] = 1;
     sums(c, sways, one);
     for (int32_t k = 0; k < c->n_bins; k++) {
