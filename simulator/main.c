@@ -45,7 +45,8 @@ static Status run_simulate(int argc, char **argv) {
     bool help;
     Status st = config_parse(&simulate_table, &s, argc, argv, rest, 1, &n_rest, &help);
     if (st != BS_OK || help) return st;
-    if (!s.out[0] && n_rest) snprintf(s.out, sizeof s.out, "%s", rest[0]);
+    if (s.out[0] && n_rest) return fail(BS_INVALID, "'%s' is one argument too many", rest[0]);
+    if (n_rest) snprintf(s.out, sizeof s.out, "%s", rest[0]);
     if (!s.out[0]) return fail(BS_INVALID, "no folder to write into: give --out DIR");
     SimulateOptions o = {.folder = s.out,
                          .n_songs = (int32_t)s.songs,
@@ -54,6 +55,7 @@ static Status run_simulate(int argc, char **argv) {
                          .length_s = s.length,
                          .n_jobs = (int32_t)s.jobs,
                          .edits = s.edits,
+                         .master = s.master,
                          .tracks = s.tracks,
                          .force = s.force};
     Pieces pieces = {0};

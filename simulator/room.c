@@ -1,7 +1,6 @@
 /* Reverberation: four lowpassed feedback combs a channel, of incommensurate lengths (Schroeder 1962, Moorer
- * 1979), behind two early reflections. The microphone: a lowcut, one bell, a lowpass (Bristow-Johnson's
- * biquads). Gain follows the level block by block in decibels. Every step lets the direct sound through
- * without delay, so the truth stays exact to the sample. */
+ * 1979), behind two early reflections. The microphone: a lowcut, one bell, a lowpass. Every step lets the
+ * direct sound through without delay, so the truth stays exact to the sample. */
 #include "simulator/room.h"
 
 #include <math.h>
@@ -12,24 +11,25 @@
 
 #include "common/audio/audio.h"
 #include "simulator/exact.h"
+#include "simulator/strip.h"
 
-enum { COMBS = 4, MAX_DELAY = 4096, BLOCK = 64 };
+enum { COMBS = 4, MAX_DELAY = 4096 };
 static const int32_t comb_delay[2][COMBS] = {{1116, 1277, 1422, 1617}, {1139, 1300, 1445, 1640}};
 
 static void draw_dynamics(RoomPlan *plan, Rng *r) {
     double kind = rng_f64(r);
+    Squeeze *q = &plan->squeeze;
     if (kind < 0.3) { /* squeezed a little, or a lot */
-        plan->dynamics = DYNAMICS_COMPRESSOR;
-        plan->threshold_db = (float)rng_between(r, -6, 3);
-        plan->ratio = (float)rng_between(r, 2, 6);
-        plan->attack_s = (float)rng_between(r, 0.005, 0.03);
-        plan->release_s = (float)rng_between(r, 0.08, 0.3);
+        q->threshold_db = (float)rng_between(r, -6, 3);
+        q->ratio = (float)rng_between(r, 2, 6);
+        q->attack_s = (float)rng_between(r, 0.005, 0.03);
+        q->release_s = (float)rng_between(r, 0.08, 0.3);
     } else if (kind < 0.5) { /* a telephone's recorder: pauses come up */
-        plan->dynamics = DYNAMICS_AUTOMATIC;
-        plan->threshold_db = (float)rng_between(r, -16, -8);
-        plan->ratio = (float)rng_between(r, 1.5, 3);
-        plan->attack_s = (float)rng_between(r, 0.004, 0.03);
-        plan->release_s = (float)rng_between(r, 0.8, 2.5);
+        q->lifts = true;
+        q->threshold_db = (float)rng_between(r, -16, -8);
+        q->ratio = (float)rng_between(r, 1.5, 3);
+        q->attack_s = (float)rng_between(r, 0.004, 0.03);
+        q->release_s = (float)rng_between(r, 0.8, 2.5);
     }
 }
 
@@ -79,88 +79,17 @@ static void reverberate(const RoomPlan *plan, float *x, int64_t n, const int32_t
 }
 
 /* ---- microphone */
-typedef struct Biquad {
-    float b0, b1, b2, a1, a2;
-} Biquad;
-
-static Biquad lowcut(const Synth *s, float hz) { /* Butterworth highpass */
-    double w = (double)hz / s->rate_hz, c = exact_cos(w), alpha = exact_sin(w) * 0.70710678118654752,
-           a0 = 1 + alpha;
-    return (Biquad){(float)((1 + c) / 2 / a0), (float)(-(1 + c) / a0), (float)((1 + c) / 2 / a0),
-                    (float)(-2 * c / a0), (float)((1 - alpha) / a0)};
-}
-static Biquad bell(const Synth *s, float hz, float db) {
-    double w = (double)hz / s->rate_hz, c = exact_cos(w), alpha = exact_sin(w) / 1.6;
-    double gain = exact_gain(0.5 * (double)db), a0 = 1 + alpha / gain;
-    return (Biquad){(float)((1 + alpha * gain) / a0), (float)(-2 * c / a0), (float)((1 - alpha * gain) / a0),
-                    (float)(-2 * c / a0), (float)((1 - alpha / gain) / a0)};
-}
-
 static void microphone(const RoomPlan *plan, const Synth *s, float *x, int64_t n) {
     float c = plan->lowpass_hz * 6.2831853f / (float)s->rate_hz, smooth = c / (1 + c), low = 0;
-    Biquad cut = lowcut(s, plan->lowcut_hz), peak = bell(s, plan->peak_hz, plan->peak_db);
-    float u1 = 0, u2 = 0, v1 = 0, v2 = 0;
+    Biquad cut = biquad_lowcut(s->rate_hz, plan->lowcut_hz);
+    Biquad peak = biquad_bell(s->rate_hz, plan->peak_hz, plan->peak_db);
     for (int64_t i = 0; i < n; i++) {
-        float in = x[i] + 1e-20f, y = cut.b0 * in + u1; /* transposed direct form II */
-        u1 = cut.b1 * in - cut.a1 * y + u2;
-        u2 = cut.b2 * in - cut.a2 * y;
-        float z = peak.b0 * y + v1;
-        v1 = peak.b1 * y - peak.a1 * z + v2;
-        v2 = peak.b2 * y - peak.a2 * z;
-        low += smooth * (z - low);
+        low += smooth * (biquad_next(&peak, biquad_next(&cut, x[i] + 1e-20f)) - low);
         x[i] = low;
     }
 }
 
-/* ---- level */
-static double block_power(const Bus *bus, int64_t from, int64_t to) {
-    float power = 0;
-    for (int64_t i = from; i < to; i++)
-        power += 0.5f * (bus->left[i] * bus->left[i] + bus->right[i] * bus->right[i]);
-    return (double)power;
-}
-
-/* Mean square over the blocks of 50 ms that are not 10 dB below the mean of all: pauses do not count, and a
- * few loud blocks do not say what the music is. */
-static double music_power(const Synth *s, const Bus *bus) {
-    int64_t block = s->rate_hz / 20, n_blocks = bus->n_samples / block, n_loud = 0;
-    double all = 0, sum = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t k = 0; k < n_blocks; k++) {
-            double power = block_power(bus, k * block, (k + 1) * block);
-            if (pass == 0) all += power;
-            if (pass == 0 || power * (double)n_blocks < 0.1 * all) continue;
-            sum += power;
-            n_loud++;
-        }
-    return n_loud && sum > 0 ? sum / (double)(n_loud * block) : 1;
-}
-
-static void squeeze(const RoomPlan *plan, const Synth *s, Bus *bus) {
-    if (plan->dynamics == DYNAMICS_NONE) return;
-    double mean_db = 3.0102999566398120 * exact_log2(music_power(s, bus)), level_db = mean_db,
-           block_s = (double)BLOCK / s->rate_hz;
-    double rise = 1 - exact_exp2(-1.4427 * block_s / (double)plan->attack_s);
-    double fall = 1 - exact_exp2(-1.4427 * block_s / (double)plan->release_s);
-    double threshold = mean_db + (double)plan->threshold_db, slope = 1 - 1 / (double)plan->ratio;
-    float before = 1;
-    for (int64_t at = 0; at < bus->n_samples; at += BLOCK) {
-        int64_t end = at + BLOCK < bus->n_samples ? at + BLOCK : bus->n_samples;
-        double now = 3.0102999566398120 * exact_log2(block_power(bus, at, end) / BLOCK + 1e-12);
-        level_db += (now > level_db ? rise : fall) * (now - level_db);
-        double over = level_db - threshold;
-        if (over < 0 && plan->dynamics == DYNAMICS_COMPRESSOR) over = 0;
-        if (over < -12) over = -12; /* as far as automatic gain goes up */
-        float gain = (float)exact_gain(-slope * over), step = (gain - before) / BLOCK;
-        for (int64_t i = at; i < end; i++) {
-            before += step;
-            bus->left[i] *= before;
-            bus->right[i] *= before;
-        }
-        before = gain;
-    }
-}
-
+/* ---- recorder */
 /* Straight up to 0.5, then bent softly towards 0.95. */
 static inline float bend(float x) {
     float size = x < 0 ? -x : x, over = size - 0.5f;
@@ -173,7 +102,7 @@ static inline float cut_off(float x) { return x > 0.99f ? 0.99f : x < -0.99f ? -
 static void record(const RoomPlan *plan, const Synth *s, Bus *bus) {
     float floor_level = 1.7f * (float)exact_gain((double)plan->noise_db),
           hum = (float)exact_gain((double)plan->hum_db);
-    float gain = (float)(exact_gain((double)plan->level_db) / sqrt(music_power(s, bus)));
+    float gain = (float)(exact_gain((double)plan->level_db) / sqrt(music_power(bus, s->rate_hz)));
     float drive = (float)exact_gain((double)plan->drive_db);
     uint32_t state = (uint32_t)rng_mix(plan->seed, 7) | 1, phase = 0;
     uint32_t step = (uint32_t)((double)plan->hum_hz / s->rate_hz * 4294967296.0);
@@ -215,7 +144,7 @@ Status room_apply(const RoomPlan *plan, const Synth *s, Bus *bus) {
         TRY(room_reverberate(plan, bus->right, n, 1));
         microphone(plan, s, bus->right, n);
     }
-    squeeze(plan, s, bus);
+    if (plan->squeeze.ratio > 0) squeeze(&plan->squeeze, bus, s->rate_hz);
     record(plan, s, bus);
 out:
     return st;

@@ -2,20 +2,18 @@
 /* Room: what lies between the players and the file: reverberation, microphone, compressor or automatic gain,
  * a noise floor with hum, sometimes an overdriven input, mono, or a lossy recorder. */
 #include "common/core/status.h"
+#include "simulator/strip.h"
 #include "simulator/synth.h"
-
-typedef enum Dynamics { DYNAMICS_NONE, DYNAMICS_COMPRESSOR, DYNAMICS_AUTOMATIC } Dynamics;
 
 typedef struct RoomPlan {
     float wet, decay, size; /* of the reverberation; size scales its delays */
     float noise_db;         /* floor, below full scale */
     float hum_db, hum_hz;   /* mains and its third partial */
     float lowcut_hz, lowpass_hz;
-    float peak_hz, peak_db;                         /* what the microphone likes */
-    float level_db;                                 /* mean level of the music in the finished file */
-    float drive_db;                                 /* past full scale, cut off hard; 0 for none */
-    uint8_t dynamics;                               /* Dynamics */
-    float threshold_db, ratio, attack_s, release_s; /* threshold against the mean level */
+    float peak_hz, peak_db; /* what the microphone likes */
+    float level_db;         /* mean level of the music in the finished file */
+    float drive_db;         /* past full scale, cut off hard; 0 for none */
+    Squeeze squeeze;        /* compressor or automatic gain; ratio 0 for none */
     bool mono, mp3;
     uint64_t seed;
 } RoomPlan;

@@ -10,6 +10,7 @@
 #include "common/audio/mixdown.h"
 #include "common/core/rng.h"
 #include "common/host/file.h"
+#include "simulator/master.h"
 #include "simulator/piece.h"
 #include "simulator/session.h"
 
@@ -38,19 +39,51 @@ static double beat_length(void *context, int64_t sample) {
                                          : truth_beat_samples(t, t->tune);
 }
 
-static Status write_edit(Truth *t, const char *raw, const char *path) {
+typedef struct Rendered {
+    float *side[2]; /* left and right, n_samples each */
+    int64_t n_samples, n_written;
+} Rendered;
+
+static Status song_add(void *to, const float *samples, int64_t n) {
+    Rendered *song = to;
+    if (n > song->n_samples - song->n_written) return fail(BS_TOO_BIG, "the song is longer than its plan");
+    for (int64_t i = 0; i < n; i++)
+        for (int c = 0; c < 2; c++) song->side[c][song->n_written + i] = samples[2 * i + c];
+    song->n_written += n;
+    return BS_OK;
+}
+
+/* Masters the song and writes it. */
+static Status finish_song(Rendered *song, const Master *master, const char *path) {
+    Bus bus = {song->side[0], song->side[1], song->n_written};
+    if (master) master_apply(master, &bus, SESSION_RATE);
+    float *frames = malloc(2 * (size_t)song->n_written * sizeof *frames);
+    if (!frames) return fail(BS_NOMEM, "no memory for the edit");
+    for (int64_t i = 0; i < song->n_written; i++)
+        for (int c = 0; c < 2; c++) frames[2 * i + c] = song->side[c][i];
+    Status st = audio_save(path, frames, song->n_written, 2, SESSION_RATE, 16);
+    free(frames);
+    return st;
+}
+
+/* master: NULL for the edit as it was cut. */
+static Status write_edit(Truth *t, const Master *master, const char *raw, const char *path) {
     Status st = BS_OK;
     AudioReader *reader = NULL;
-    AudioWriter *writer = NULL;
     MixPlan plan = {0};
+    Rendered song = {0};
     TRY(audio_open(&reader, &raw, 1));
     TRY(mix_plan(&plan, &t->edit, reader, beat_length, t));
-    TRY(audio_create(&writer, path, SESSION_RATE, 2, 16));
-    TRY(mix_render(&plan, &t->edit, reader, writer, NULL, NULL));
-    st = audio_finish(writer);
-    writer = NULL;
+    song.n_samples = plan.n_samples;
+    for (int c = 0; c < 2; c++) {
+        song.side[c] = malloc((size_t)song.n_samples * sizeof *song.side[c]);
+        if (!song.side[c]) st = fail(BS_NOMEM, "no memory for the edit");
+    }
+    TRY(st);
+    TRY(mix_render_to(&plan, &t->edit, reader, song_add, &song, NULL, NULL));
+    TRY(finish_song(&song, master, path));
 out:
-    audio_abandon(writer);
+    for (int c = 0; c < 2; c++) free(song.side[c]);
     mix_plan_drop(&plan);
     audio_close(reader);
     return st;
@@ -115,7 +148,11 @@ static Status make_song(const SimulateOptions *o, const SongFiles *f, int32_t nu
     }
     TRY(audio_save(f->raw, session.samples, session.n_samples, 2, SESSION_RATE, 16));
     if (o->tracks) TRY(write_tracks(&session, f->tracks));
-    if (o->edits) TRY(write_edit(session.truth, f->raw, f->edit));
+    if (o->edits) {
+        Master master;
+        master_draw(&master, seed);
+        TRY(write_edit(session.truth, o->master ? &master : NULL, f->raw, f->edit));
+    }
     TRY(truth_write(session.truth, f->truth));
 out:
     session_drop(&session);

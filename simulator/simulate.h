@@ -11,6 +11,7 @@ typedef struct SimulateOptions {
     const struct Pieces *pieces; /* finished recordings to make sessions of; NULL: tunes are composed */
     int32_t n_jobs;
     bool edits, tracks, force; /* NAME_edit.wav; NAME_tracks/PART.wav; overwrite what is there */
+    bool master;               /* NAME_edit.wav as somebody would hand it out, not as it was cut */
 } SimulateOptions;
 
 /* Writes NAME_raw.wav, NAME_edit.wav, NAME_tracks/ and NAME.truth.json for each song, truth last. progress

@@ -296,9 +296,8 @@ static Status walk(const ConfigTable *table, void *settings, int argc, char **ar
         } else {
             if ((st = find_flag(table, flag.name, flag.n_name, &o)) != BS_OK) return st;
             if (o->type == OPTION_bool && !flag.value) {
-                value = "true";
-                if (i + 1 < argc && (!strcmp(argv[i + 1], "true") || !strcmp(argv[i + 1], "false")))
-                    value = argv[++i];
+                bool next;
+                value = i + 1 < argc && read_bool(argv[i + 1], &next) ? argv[++i] : "true";
             } else if ((st = value_of(&flag, argc, argv, &i, &value)) != BS_OK) {
                 return st;
             }

@@ -80,6 +80,9 @@ static void reads_every_form_of_flag(void **state) {
     assert_string_equal(rest[1], "--not-a-flag");
     assert_int_equal(PARSE(&s, "--force", "false", "--batch", "1e3"), BS_OK);
     assert_false(s.force);
+    assert_int_equal(PARSE(&s, "--force", "no", "--batch", "1e3"), BS_OK);
+    assert_false(s.force);
+    assert_int_equal(n_rest, 0);
     assert_int_equal(s.batch, 1000);
     assert_int_equal(PARSE(&s, "--force", "data"), BS_OK);
     assert_true(s.force);

@@ -14,6 +14,7 @@
 
 #include "common/audio/audio.h"
 #include "common/host/file.h"
+#include "simulator/master.h"
 #include "simulator/session.h"
 #include "simulator/simulate.h"
 
@@ -64,8 +65,14 @@ static void threads_do_not_change_the_files(void **state) {
     char one[] = "/tmp/bandsaw-one-XXXXXX", three[] = "/tmp/bandsaw-three-XXXXXX";
     assert_non_null(mkdtemp(one));
     assert_non_null(mkdtemp(three));
-    SimulateOptions o = {
-        .folder = one, .n_songs = 4, .first_song = 1, .seed = 5, .length_s = 20, .n_jobs = 1, .edits = true};
+    SimulateOptions o = {.folder = one,
+                         .n_songs = 4,
+                         .first_song = 1,
+                         .seed = 5,
+                         .length_s = 20,
+                         .n_jobs = 1,
+                         .edits = true,
+                         .master = true};
     assert_int_equal(simulate(&o, NULL, NULL), BS_OK);
     o.folder = three;
     o.n_jobs = 3;
@@ -82,6 +89,62 @@ static void threads_do_not_change_the_files(void **state) {
     assert_int_equal(simulate(&o, NULL, NULL), BS_OK);
     dir_remove(one);
     dir_remove(three);
+}
+
+/* Where the loudest sample of [first, first + n) is. */
+static int64_t peak_at(const float *x, int64_t first, int64_t n) {
+    int64_t best = first;
+    for (int64_t i = first; i < first + n; i++)
+        if (fabsf(x[i]) > fabsf(x[best])) best = i;
+    return best;
+}
+
+static void mastering_changes_tone_and_level_and_leaves_every_sample_in_its_place(void **state) {
+    (void)state;
+    enum { N = 10 * SESSION_RATE, STEP = SESSION_RATE / 2 };
+    float *side[2] = {calloc(N, sizeof(float)), calloc(N, sizeof(float))};
+    double levels = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        Master m;
+        Rng r = rng_at(seed, 0);
+        for (int64_t i = 0; i < N; i++)
+            for (int c = 0; c < 2; c++)
+                side[c][i] = i % STEP == 1000 ? 0.7f : (float)rng_between(&r, -0.05, 0.05);
+        Bus bus = {side[0], side[1], N};
+        master_draw(&m, seed);
+        master_apply(&m, &bus, SESSION_RATE);
+        for (int64_t at = STEP; at < N; at += STEP)
+            for (int c = 0; c < 2; c++) assert_int_equal(peak_at(side[c], at, STEP), at + 1000);
+        for (int64_t i = 0; i < N; i++) assert_true(fabsf(side[0][i]) <= 0.89f);
+        double db = 10 * log10(music_power(&bus, SESSION_RATE));
+        assert_true(fabs(db - (double)m.level_db) < 0.5);
+        levels += db / 20;
+    }
+    assert_true(levels > -18 && levels < -13);
+    free(side[0]);
+    free(side[1]);
+}
+
+static void an_edit_is_mastered_unless_it_shall_not_be(void **state) {
+    (void)state;
+    char folder[] = "/tmp/bandsaw-master-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    SimulateOptions o = {.folder = folder,
+                         .n_songs = 1,
+                         .first_song = 1,
+                         .seed = 5,
+                         .length_s = 20,
+                         .n_jobs = 1,
+                         .edits = true,
+                         .force = true};
+    assert_int_equal(simulate(&o, NULL, NULL), BS_OK);
+    Hash cut = file_hash(folder, "song0001_edit.wav"), raw = file_hash(folder, "song0001_raw.wav");
+    o.master = true;
+    assert_int_equal(simulate(&o, NULL, NULL), BS_OK);
+    Hash mastered = file_hash(folder, "song0001_edit.wav"), again = file_hash(folder, "song0001_raw.wav");
+    assert_true(hash_equal(&raw, &again));
+    assert_false(hash_equal(&cut, &mastered));
+    dir_remove(folder);
 }
 
 static void units_partition_the_timeline_and_takes(void **state) {
@@ -418,6 +481,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_on_every_build),
         cmocka_unit_test(threads_do_not_change_the_files),
+        cmocka_unit_test(mastering_changes_tone_and_level_and_leaves_every_sample_in_its_place),
+        cmocka_unit_test(an_edit_is_mastered_unless_it_shall_not_be),
         cmocka_unit_test(units_partition_the_timeline_and_takes),
         cmocka_unit_test(takes_sound_like_music_and_pauses_do_not),
         cmocka_unit_test(nobody_drowns_the_band),
