@@ -7,7 +7,6 @@
 #include "common/host/config.h"
 #include "common/host/file.h"
 #include "editor/align_json.h"
-#include "editor/edit_work.h"
 #include "editor/verbs.h"
 
 typedef struct Settings {
@@ -58,12 +57,10 @@ static void say(const Alignment *a) {
 static Status check_out(const Settings *set, const char *const *files, int n) {
     if (!set->out[0]) return BS_OK;
     for (int i = 0; i < n; i++)
-        if (edit_same_file(set->out, files[i]))
+        if (file_same(set->out, files[i]))
             return fail(BS_INVALID, "%s: is the %s itself; give -o another name", set->out,
                         i < n - 1 ? "recording" : "edit");
-    if (file_exists(set->out) && !set->force)
-        return fail(BS_EXISTS, "%s: exists already; --force writes over it", set->out);
-    return BS_OK;
+    return file_may_write(set->out, set->force);
 }
 
 Status verb_align(int argc, char **argv) {

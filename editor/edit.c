@@ -30,28 +30,17 @@ static const ConfigTable table = {
     .n_options = sizeof options / sizeof *options,
 };
 
-void edit_on_share(void *progress, double share) { progress_at(progress, (int64_t)(share * 100), ""); }
-
-void edit_leave_bar(const Progress *bar) {
-    if (bar->terminal && !bar->finished) fputc('\n', stderr);
-}
-
 static Status listen(EditWork *w) {
-    Progress bar;
+    Steps steps;
     StemFit fit;
     const FeaturizeOptions how = {.meter = (int)w->set.meter,
                                   .stems = w->set.stems,
                                   .tracks = w->tracks.n ? &w->tracks : NULL,
                                   .fit = &fit};
-    if (!w->set.quiet) progress_start(&bar, "listening", 100);
-    Status st = featurize_files(w->files, NULL, w->n_files, &how, w->set.quiet ? NULL : edit_on_share, &bar,
-                                &w->song);
-    if (!w->set.quiet && st == BS_OK) {
-        progress_at(&bar, 100, "");
-        progress_end(&bar, "");
-    } else if (!w->set.quiet) {
-        edit_leave_bar(&bar);
-    }
+    steps_start(&steps, "listening", !w->set.quiet);
+    steps_next(&steps, 1);
+    Status st = featurize_files(w->files, NULL, w->n_files, &how, steps_at, &steps, &w->song);
+    steps_end(&steps, st == BS_OK);
     if (st == BS_OK && fit.n && !w->set.quiet)
         fprintf(stderr, "stems: %d files; they sum to the recording but for %.1f dB of it\n", fit.n,
                 fit.residual_db);
@@ -152,13 +141,12 @@ static void print_songs(const EditWork *w) {
 }
 
 static void drop_work(EditWork *w) {
-    outputs_drop(&w->outputs);
+    staged_drop(&w->staged);
     for (int32_t i = 0; w->songs && i < w->set.candidates; i++) {
         mix_plan_drop(&w->songs[i].plan);
-        free(w->songs[i].markers.list);
         cut_drop(&w->songs[i].cut);
     }
-    edit_tracks_drop(w);
+    tracks_drop(&w->tracks);
     free(w->songs);
     edit_drop(&w->given);
     edit_file_drop_sources(w->found, w->n_found);

@@ -3,15 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "common/host/file.h"
 #include "editor/edit_work.h"
-
-bool edit_same_file(const char *a, const char *b) {
-    struct stat x, y;
-    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
 
 /* An option that says nothing with --from, or only there. */
 static Status check_options(const EditWork *w) {
@@ -47,11 +41,6 @@ static Status check_options(const EditWork *w) {
     return BS_OK;
 }
 
-static bool is_folder(const char *path) {
-    struct stat s;
-    return !stat(path, &s) && S_ISDIR(s.st_mode);
-}
-
 /* Of files that may not be there yet. */
 static bool same_name(const char *a, const char *b) {
     char folder_a[PATH_BYTES], folder_b[PATH_BYTES];
@@ -59,22 +48,20 @@ static bool same_name(const char *a, const char *b) {
     if (strcmp(path_base(a), path_base(b)) != 0) return false;
     path_folder(folder_a, a);
     path_folder(folder_b, b);
-    return edit_same_file(folder_a, folder_b);
+    return file_same(folder_a, folder_b);
 }
 
 Status edit_check_free(const EditWork *w, const char *option, const char *path) {
     for (int32_t i = 0; i < w->n_files; i++)
-        if (edit_same_file(path, w->files[i])) return fail(BS_INVALID, "%s: is the recording itself", path);
-    if (w->set.from[0] && edit_same_file(path, w->set.from))
+        if (file_same(path, w->files[i])) return fail(BS_INVALID, "%s: is the recording itself", path);
+    if (w->set.from[0] && file_same(path, w->set.from))
         return fail(BS_INVALID, "%s: is the edit itself", path);
     for (int32_t i = 0; i < w->n_named; i++)
         if (same_name(path, w->named[i].path))
             return fail(BS_INVALID, "%s: %s and %s both write it; give one of them another name", path,
                         w->named[i].option, option);
-    if (is_folder(path)) return fail(BS_INVALID, "%s %s: is a folder", option, path);
-    if (file_exists(path) && !w->set.force)
-        return fail(BS_EXISTS, "%s: exists already; --force writes over it", path);
-    return BS_OK;
+    Status st = file_may_write(path, w->set.force);
+    return st == BS_INVALID ? fail_in(st, "%s", option) : st;
 }
 
 /* path may be empty: then the option was not given. */

@@ -1,7 +1,6 @@
 /* --tracks: the same edit on synchronous tracks. OUT.flac has them in OUT_tracks/NAME.wav. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/host/file.h"
 #include "editor/edit_work.h"
@@ -24,7 +23,7 @@ Status edit_tracks_check(EditWork *w) {
     TRY(tracks_match(&w->tracks, w->set.tracks, w->reader, w->files[0]));
     for (int32_t k = 0; k < w->set.candidates; k++) {
         tracks_folder(&w->songs[k], folder);
-        if (edit_same_file(folder, w->set.tracks))
+        if (file_same(folder, w->set.tracks))
             return fail(BS_INVALID, "%s: is the folder of the tracks itself", folder);
         for (int32_t i = 0; i < w->tracks.n; i++) {
             TRY(mix_track_path(path, folder, &w->tracks.list[i]));
@@ -35,38 +34,12 @@ out:
     return st;
 }
 
-Status edit_tracks_render(EditWork *w, EditedSong *s) {
+Status edit_tracks_render(EditWork *w, const EditedSong *s, Steps *steps) {
     char folder[PATH_BYTES];
     if (!w->tracks.n) return BS_OK;
     tracks_folder(s, folder);
-    return mix_tracks(&s->tracks, &s->plan, &s->cut.edit, &w->tracks, folder, (int32_t)w->set.bits, NULL,
-                      NULL);
-}
-
-Status edit_tracks_finish(EditWork *w) {
-    Status st = BS_OK;
-    for (int32_t k = 0; k < w->n_songs && st == BS_OK; k++) {
-        MixTracks *made = w->songs[k].tracks;
-        w->songs[k].tracks = NULL;
-        if (made) st = mix_tracks_finish(made);
-    }
-    if (st != BS_OK) edit_tracks_remove(w);
-    return st;
-}
-
-void edit_tracks_remove(EditWork *w) {
-    char folder[PATH_BYTES], path[PATH_BYTES];
-    for (int32_t k = 0; k < w->n_songs && w->tracks.n; k++) {
-        tracks_folder(&w->songs[k], folder);
-        for (int32_t i = 0; i < w->tracks.n; i++)
-            if (mix_track_path(path, folder, &w->tracks.list[i]) == BS_OK) unlink(path);
-        rmdir(folder);
-    }
-}
-
-void edit_tracks_drop(EditWork *w) {
-    for (int32_t k = 0; w->songs && k < w->set.candidates; k++) mix_tracks_abandon(w->songs[k].tracks);
-    tracks_drop(&w->tracks);
+    return mix_tracks(&s->plan, &s->cut.edit, &w->tracks, folder, (int32_t)w->set.bits, &w->staged, steps_at,
+                      steps);
 }
 
 Status edit_tracks_rpp(const EditWork *w, const EditedSong *s, const char *title, const char *folder,

@@ -1,20 +1,18 @@
 #pragma once
 /* What one `bandsaw edit` holds on to, and the steps that its files do. Inside the verb only. */
 #include "common/audio/mixdown.h"
-#include "common/host/progress.h"
 #include "common/report/clips.h"
 #include "common/report/edit_file.h"
 #include "common/report/rpp.h"
 #include "editor/asked.h"
 #include "editor/decide.h"
 #include "editor/outputs.h"
+#include "editor/steps.h"
 
 typedef struct EditedSong {
     OutputNames names;
     Cut cut;
     MixPlan plan;
-    AudioMarkers markers; /* what the open song borrows */
-    MixTracks *tracks;    /* written, without names yet */
     MixLoudness loudness;
 } EditedSong;
 
@@ -45,7 +43,7 @@ typedef struct EditWork {
     int32_t n_songs;                      /* made */
     NamedOutput named[OUTPUTS_MAX_FILES]; /* all but the tracks */
     int32_t n_named;
-    Outputs outputs;
+    Staged staged; /* written, without names yet */
 } EditWork;
 
 /* edit_check.c: opens the recording, and refuses what can be refused before any work. */
@@ -53,15 +51,12 @@ Status edit_check(EditWork *w, const char *usage);
 int32_t edit_bits(const EditWork *w); /* depth of the song */
 /* Refuses an input, what another option names, a folder, and without --force what is there. */
 Status edit_check_free(const EditWork *w, const char *option, const char *path);
-bool edit_same_file(const char *a, const char *b);
 
 /* edit_tracks.c: the same edit on synchronous tracks. */
 const char *edit_tracks_sum(EditWork *w); /* names the recording that is the sum of the tracks */
 Status edit_tracks_check(EditWork *w);
-Status edit_tracks_render(EditWork *w, EditedSong *s); /* does nothing without tracks, like the next two */
-Status edit_tracks_finish(EditWork *w);                /* all of all songs, or none */
-void edit_tracks_remove(EditWork *w);                  /* what edit_tracks_finish made */
-void edit_tracks_drop(EditWork *w);
+/* Does nothing without tracks. */
+Status edit_tracks_render(EditWork *w, const EditedSong *s, Steps *steps);
 Status edit_tracks_rpp(const EditWork *w, const EditedSong *s, const char *title, const char *folder,
                        ByteWriter *out);
 
@@ -71,8 +66,3 @@ Status edit_choose_policy(EditWork *w);
 /* edit_write.c: the songs, and all that lies beside them, whole or not at all. */
 Status edit_write(EditWork *w);
 double edit_beat_length(void *song, int64_t sample);
-
-/* For featurize_files and mix_render: `progress` is a Progress of 100 steps. */
-void edit_on_share(void *progress, double share);
-/* Ends the line of a bar that an error cut short. */
-void edit_leave_bar(const Progress *bar);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/host/file.h"
-#include "common/host/progress.h"
 #include "common/report/edit_json.h"
 #include "common/report/edl.h"
 #include "common/report/labels.h"
@@ -58,15 +57,31 @@ static Status put_export(ByteWriter *out, const EditWork *w, const EditedSong *s
     }
 }
 
-/* The picture of one song, or (s == NULL) the page of them all. */
-static Status add_shown(EditWork *w, const EditedSong *s, const char *path) {
+static Status add_plot(EditWork *w, const EditedSong *s) {
     Status st = BS_OK;
     ByteWriter out;
-    if (!path[0]) return BS_OK;
+    if (!s->names.plot[0]) return BS_OK;
     bytes_init(&out, MAX_EXPORT_BYTES);
-    TRY(s ? picture_put(&out, w, s, -1) : page_put(&out, w, path));
-    TRY(outputs_add(&w->outputs, path, out.bytes, out.n_bytes));
+    TRY(picture_put(&out, w, s, -1));
+    TRY(staged_bytes(&w->staged, s->names.plot, out.bytes, out.n_bytes));
 out:
+    bytes_drop(&out);
+    return st;
+}
+
+/* One page of all songs. */
+static Status add_report(EditWork *w) {
+    Status st = BS_OK;
+    ByteWriter out;
+    Steps steps;
+    if (!w->set.report[0]) return BS_OK;
+    bytes_init(&out, MAX_EXPORT_BYTES);
+    steps_start(&steps, "the report", !w->set.quiet);
+    steps_next(&steps, 1);
+    TRY(page_put(&out, w, w->set.report, &steps));
+    TRY(staged_bytes(&w->staged, w->set.report, out.bytes, out.n_bytes));
+out:
+    steps_end(&steps, st == BS_OK);
     bytes_drop(&out);
     return st;
 }
@@ -76,7 +91,7 @@ static Status add_notes(EditWork *w, const EditedSong *s) {
     ByteWriter out;
     bytes_init(&out, MAX_EXPORT_BYTES);
     TRY(put_json(&out, w, s));
-    TRY(outputs_add(&w->outputs, s->names.json, out.bytes, out.n_bytes));
+    TRY(staged_bytes(&w->staged, s->names.json, out.bytes, out.n_bytes));
     for (int32_t i = 0; i < s->names.n_exports; i++) {
         const char *path = s->names.exports[i].path;
         out.n_bytes = 0;
@@ -85,7 +100,7 @@ static Status add_notes(EditWork *w, const EditedSong *s) {
             fail_in(st, "%s", path);
             goto out;
         }
-        TRY(outputs_add(&w->outputs, path, out.bytes, out.n_bytes));
+        TRY(staged_bytes(&w->staged, path, out.bytes, out.n_bytes));
     }
 out:
     bytes_drop(&out);
@@ -100,43 +115,49 @@ static int64_t most_samples(const EditWork *w, const Edit *edit) {
     return w->origin.more_samples < 0 ? INT64_MAX : edit_samples(edit) + w->origin.more_samples;
 }
 
-static Status render(EditWork *w, EditedSong *s, Progress *bar) {
+static Status render(EditWork *w, EditedSong *s, Steps *steps, double part) {
     Status st = BS_OK;
     AudioWriter *writer = NULL;
+    AudioMarkers markers = {0};
     const AudioInfo info = audio_info(w->reader);
     const Edit *edit = &s->cut.edit;
     const int32_t bits = edit_bits(w);
+    part /= 1 + w->tracks.n + (w->set.loudness < 0);
     TRY(mix_plan_tracks(&s->plan, edit, w->reader, &w->tracks, edit_beat_length, w->song));
     mix_plan_limit(&s->plan, most_samples(w, edit));
-    if (w->set.loudness < 0)
-        TRY(mix_loudness(&s->plan, edit, w->reader, w->set.loudness, &s->loudness, NULL, NULL));
-    TRY(mix_markers(&s->plan, edit, &s->markers));
-    TRY(audio_create_marked(&writer, s->names.song, info.sample_rate_hz, info.n_channels, bits, &s->markers));
+    if (w->set.loudness < 0) {
+        steps_next(steps, part);
+        TRY(mix_loudness(&s->plan, edit, w->reader, w->set.loudness, &s->loudness, steps_at, steps));
+    }
+    TRY(mix_markers(&s->plan, edit, &markers));
+    TRY(audio_create_marked(&writer, s->names.song, info.sample_rate_hz, info.n_channels, bits, &markers));
     if (bits < info.bits || s->plan.gain != 1) audio_set_dither(writer);
-    TRY(mix_render(&s->plan, edit, w->reader, writer, w->set.quiet ? NULL : edit_on_share, bar));
-    outputs_add_song(&w->outputs, s->names.song, writer);
+    steps_next(steps, part);
+    TRY(mix_render(&s->plan, edit, w->reader, writer, steps_at, steps));
+    st = audio_stage(writer, &w->staged);
     writer = NULL;
-    TRY(edit_tracks_render(w, s));
+    if (st != BS_OK) goto out;
+    steps_next(steps, w->tracks.n * part);
+    TRY(edit_tracks_render(w, s, steps));
 out:
     audio_abandon(writer);
+    free(markers.list);
     return st;
 }
 
 Status edit_write(EditWork *w) {
     Status st = BS_OK;
-    Progress bar;
+    Steps steps;
+    steps_start(&steps, "writing", !w->set.quiet);
     for (int32_t k = 0; k < w->n_songs; k++) {
-        if (!w->set.quiet) progress_start(&bar, "writing", 100);
-        TRY(render(w, &w->songs[k], &bar));
-        if (!w->set.quiet) progress_end(&bar, "");
+        TRY(render(w, &w->songs[k], &steps, 1.0 / w->n_songs));
         TRY(add_notes(w, &w->songs[k]));
-        TRY(add_shown(w, &w->songs[k], w->songs[k].names.plot));
+        TRY(add_plot(w, &w->songs[k]));
     }
-    TRY(add_shown(w, NULL, w->set.report));
-    TRY(edit_tracks_finish(w));
-    st = outputs_commit(&w->outputs);
-    if (st != BS_OK) edit_tracks_remove(w);
+    steps_end(&steps, true);
+    TRY(add_report(w));
+    st = staged_commit(&w->staged);
 out:
-    if (!w->set.quiet && st != BS_OK) edit_leave_bar(&bar);
+    if (st != BS_OK) steps_end(&steps, false);
     return st;
 }

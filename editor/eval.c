@@ -12,6 +12,8 @@
 #include "editor/eval_table.h"
 #include "editor/verbs.h"
 
+enum { MAX_NOTES_BYTES = 1 << 24 };
+
 typedef struct Settings {
 #define OPTION(type, field, key, initial, min, max, choices, help) option_##type field;
 #include "editor/eval.def"
@@ -37,6 +39,35 @@ static void on_session(void *context, int32_t n_done, const char *name) {
     progress_at(context, n_done, name);
 }
 
+typedef struct RenderNames {
+    char song[PATH_BYTES], notes[PATH_BYTES];
+} RenderNames;
+
+static Status render_names(RenderNames *names, const char *folder, const Contest *c) {
+    char base[PATH_BYTES];
+    Status st = path_join(base, folder, c->sessions[0].name);
+    snprintf(names->song, sizeof names->song, "%.4000s.song.flac", base);
+    snprintf(names->notes, sizeof names->notes, "%.4000s.song.flac.json", base);
+    return st;
+}
+
+/* Before the contest, which may take an hour. */
+static Status check_outputs(const Settings *set, const Contest *c) {
+    Status st = BS_OK;
+    RenderNames names;
+    if (set->out[0]) TRY(file_may_write(set->out, set->force));
+    if (set->json[0]) TRY(file_may_write(set->json, set->force));
+    if (set->out[0] && !strcmp(set->out, set->json))
+        return fail(BS_INVALID, "%s: --out and --json both write it; give one of them another name",
+                    set->out);
+    if (!set->render[0]) return BS_OK;
+    TRY(render_names(&names, set->render, c));
+    TRY(file_may_write(names.song, set->force));
+    TRY(file_may_write(names.notes, set->force));
+out:
+    return st;
+}
+
 /* The last row with weights, else the last policy. */
 static int32_t row_to_render(const Contest *c) {
     int32_t best = -1;
@@ -52,37 +83,42 @@ static Status render_edit(const char *data, const char *folder, const Contest *c
     AudioReader *reader = NULL;
     AudioWriter *writer = NULL;
     MixPlan plan = {0};
-    char raw[SONG_MAX_SOURCES][PATH_BYTES], base[PATH_BYTES], notes_path[PATH_BYTES];
-    char song_path[PATH_BYTES];
+    Staged staged = {0};
+    RenderNames names;
+    ByteWriter notes;
+    char raw[SONG_MAX_SOURCES][PATH_BYTES];
     const char *paths[SONG_MAX_SOURCES];
+    bytes_init(&notes, MAX_NOTES_BYTES);
     for (int32_t i = 0; i < song->n_sources; i++) {
         TRY(path_join(raw[i], data, song->sources[i].name));
         paths[i] = raw[i];
     }
-    TRY(dir_make(folder, 0777));
-    TRY(path_join(base, folder, c->sessions[c->pairs[pair].session].name));
-    snprintf(song_path, sizeof song_path, "%.4000s.song.flac", base);
-    snprintf(notes_path, sizeof notes_path, "%.4000s.song.flac.json", base);
+    TRY(render_names(&names, folder, c));
+    TRY(staged_folder(&staged, folder));
     TRY(audio_open(&reader, paths, song->n_sources));
     const AudioInfo info = audio_info(reader);
     TRY(mix_plan(&plan, edit, reader, NULL, NULL));
-    TRY(audio_create(&writer, song_path, info.sample_rate_hz, info.n_channels, info.bits == 16 ? 16 : 24));
+    TRY(audio_create(&writer, names.song, info.sample_rate_hz, info.n_channels, info.bits == 16 ? 16 : 24));
     TRY(mix_render(&plan, edit, reader, writer, NULL, NULL));
-    st = audio_finish(writer);
+    st = audio_stage(writer, &staged);
     writer = NULL;
     if (st != BS_OK) goto out;
-    TRY(edit_json_write(notes_path, edit,
-                        &(EditNotes){.sources = paths,
-                                     .n_sources = song->n_sources,
-                                     .policy = c->rows[row].name,
-                                     .job = &c->pairs[pair].job,
-                                     .lead_in_samples = plan.lead_in_samples}));
-    printf("\n%s: %s of %s, judged %.2f\n", song_path, c->rows[row].name,
-           c->sessions[c->pairs[pair].session].name, (double)c->cells[pair * c->n_rows + row].judge);
+    TRY(edit_json_put(&notes, edit,
+                      &(EditNotes){.sources = paths,
+                                   .n_sources = song->n_sources,
+                                   .policy = c->rows[row].name,
+                                   .job = &c->pairs[pair].job,
+                                   .lead_in_samples = plan.lead_in_samples}));
+    TRY(staged_bytes(&staged, names.notes, notes.bytes, notes.n_bytes));
+    TRY(staged_commit(&staged));
+    printf("\n%s: %s of %s, judged %.2f\n", names.song, c->rows[row].name, c->sessions[0].name,
+           (double)c->cells[pair * c->n_rows + row].judge);
 out:
     audio_abandon(writer);
+    staged_drop(&staged);
     audio_close(reader);
     mix_plan_drop(&plan);
+    bytes_drop(&notes);
     return st;
 }
 
@@ -132,6 +168,7 @@ Status verb_eval(int argc, char **argv) {
     contest.seed = (uint64_t)set.seed;
     TRY(rows_parse(set.policies, contest.rows, &contest.n_rows));
     TRY(contest_open(&contest, data, (int32_t)set.songs));
+    TRY(check_outputs(&set, &contest));
     if (!set.quiet) progress_start(&bar, "evaluating", contest.n_sessions);
     TRY(contest_run(&contest, data, (int32_t)set.threads, set.quiet ? NULL : on_session, &bar));
     if (!set.quiet) progress_end(&bar, "");

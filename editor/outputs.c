@@ -1,15 +1,11 @@
-/* Outputs: names, and the step from temporary files to finished ones. */
+/* Names of what one edit writes. */
 #include "editor/outputs.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "common/host/file.h"
-
-/* ---- names */
 
 static Status kind_named(const char *extension, ExportKind *kind) {
     static const struct {
@@ -76,62 +72,4 @@ Status outputs_names(OutputNames *out, const EditSettings *set, int32_t k, int32
     }
 out:
     return st;
-}
-
-/* ---- files */
-
-Status outputs_add(Outputs *o, const char *path, const void *bytes, size_t n_bytes) {
-    char temporary[PATH_BYTES];
-    if (o->n_files == OUTPUTS_MAX_FILES)
-        return fail(BS_TOO_BIG, "more than %d files to write", OUTPUTS_MAX_FILES);
-    Status st = file_stage(path, bytes, n_bytes, temporary);
-    if (st != BS_OK) {
-        char why[900];
-        snprintf(why, sizeof why, "%s", error_text());
-        return fail(st, "%s; nothing was kept", why);
-    }
-    StagedFile *f = &o->files[o->n_files++];
-    *f = (StagedFile){strdup(path), strdup(temporary)};
-    if (f->path && f->temporary) return BS_OK;
-    unlink(temporary);
-    return fail(BS_NOMEM, "out of memory");
-}
-
-void outputs_add_song(Outputs *o, const char *path, AudioWriter *writer) {
-    BS_ASSERT(o->n_songs < OUTPUTS_MAX_SONGS);
-    const int32_t i = o->n_songs++;
-    o->songs[i].writer = writer;
-    o->songs[i].path = path;
-}
-
-/* The songs first: closing one is what may still fail. */
-Status outputs_commit(Outputs *o) {
-    Status st = BS_OK;
-    int32_t n_songs = 0, n_files = 0;
-    for (; n_songs < o->n_songs && st == BS_OK; n_songs++) {
-        AudioWriter *writer = o->songs[n_songs].writer;
-        o->songs[n_songs].writer = NULL;
-        st = audio_finish(writer);
-        if (st != BS_OK) break;
-    }
-    for (; n_files < o->n_files && st == BS_OK; n_files++) {
-        st = file_unstage(o->files[n_files].temporary, o->files[n_files].path);
-        free(o->files[n_files].temporary);
-        o->files[n_files].temporary = NULL;
-        if (st != BS_OK) break;
-    }
-    if (st == BS_OK) return BS_OK;
-    for (int32_t i = 0; i < n_songs; i++) unlink(o->songs[i].path);
-    for (int32_t i = 0; i < n_files; i++) unlink(o->files[i].path);
-    return st;
-}
-
-void outputs_drop(Outputs *o) {
-    for (int32_t i = 0; i < o->n_songs; i++) audio_abandon(o->songs[i].writer);
-    for (int32_t i = 0; i < o->n_files; i++) {
-        if (o->files[i].temporary) unlink(o->files[i].temporary);
-        free(o->files[i].path);
-        free(o->files[i].temporary);
-    }
-    *o = (Outputs){0};
 }

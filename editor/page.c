@@ -272,7 +272,7 @@ static void put_head(ByteWriter *w, const EditWork *work) {
     char name[PATH_BYTES];
     page_head(w, path_base(work->songs[0].names.song));
     bytes_printf(w, "<h1>Out of ");
-    markup_text(w, page_name(name, work->sources.paths[0]));
+    markup_text(w, source_name(name, work->sources.paths[0]));
     bytes_printf(w, "</h1>\n<p>Cut by ");
     markup_text(w, work->policy_name);
     bytes_printf(w, ".");
@@ -285,14 +285,14 @@ static void put_head(ByteWriter *w, const EditWork *work) {
 }
 
 /* The songs are written first: they say what of the recording must be there to be played. */
-Status page_put(ByteWriter *w, const EditWork *work, const char *path) {
+Status page_put(ByteWriter *w, const EditWork *work, const char *path, Steps *steps) {
     Status st = BS_OK;
     char folder[PATH_BYTES];
     ByteWriter songs;
     Page page = {.w = &songs, .work = work};
     path_folder(folder, path);
     bytes_init(&songs, w->max_bytes);
-    page_sound_init(&page.sound, work, folder);
+    page_sound_init(&page.sound, work, folder, steps);
     if (work->n_songs > 1) put_comparison(&songs, work);
     for (int32_t i = 0; i < work->n_songs; i++) TRY(put_song(&page, &work->songs[i], i));
     put_head(w, work);

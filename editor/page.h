@@ -5,5 +5,5 @@
  * long for it (page_sound.h). Several candidates make one page that compares them. */
 #include "editor/edit_work.h"
 
-/* `path` is where the page will lie: it names files relative to its folder. */
-Status page_put(ByteWriter *w, const EditWork *work, const char *path);
+/* `path` is where the page will lie: it names files relative to its folder. steps: at a step of their own. */
+Status page_put(ByteWriter *w, const EditWork *work, const char *path, Steps *steps);

@@ -88,13 +88,6 @@ static const char script[] =
     "document.addEventListener('keydown',e=>{if(e.key==='Escape')stop()});\n"
     "</script>\n";
 
-const char *page_name(char out[PATH_BYTES], const char *path) {
-    const size_t n = strlen(path);
-    const bool tracks = n > 2 && !strcmp(path + n - 2, "/*");
-    snprintf(out, PATH_BYTES, "%.*s", (int)(tracks ? n - 2 : n), path);
-    return path_base(out);
-}
-
 void page_shell(ByteWriter *w, const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:,@%";
     if (*word && word[strspn(word, plain)] == 0) {

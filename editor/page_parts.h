@@ -5,8 +5,6 @@
 
 void page_head(ByteWriter *w, const char *title);
 void page_foot(ByteWriter *w); /* the script that plays, and the end */
-/* What people call a file; a sum of tracks ("FOLDER/" and a star) goes by its folder. */
-const char *page_name(char out[PATH_BYTES], const char *path);
 /* One word of a command line, shown on a page. */
 void page_shell(ByteWriter *w, const char *word);
 /* A player of part [start, end) of what `of` names ("raw", "song0"), in seconds; without a label it is not

@@ -11,8 +11,17 @@
 enum { BLOCK_FRAMES = 16384, MAX_MP3_BYTES = 2 * PAGE_SOUND_BYTES, MAX_WANTED = 1 << 20 };
 static const double margin_s = 0.1, gap_s = 2; /* around a stretch; stretches that are nearer become one */
 
-void page_sound_init(PageSound *p, const EditWork *work, const char *folder) {
-    *p = (PageSound){.work = work, .folder = folder, .left_bytes = PAGE_SOUND_BYTES};
+enum { SONG_COST = 2, SKETCH_COST = 1 };
+
+void page_sound_init(PageSound *p, const EditWork *work, const char *folder, Steps *steps) {
+    *p = (PageSound){.work = work, .folder = folder, .steps = steps, .left_bytes = PAGE_SOUND_BYTES};
+    p->all = SKETCH_COST * (double)work->sources.n_samples;
+    for (int32_t i = 0; i < work->n_songs; i++) p->all += SONG_COST * (double)work->songs[i].plan.n_samples;
+}
+
+static void did(PageSound *p, double cost) {
+    p->done += cost;
+    steps_at(p->steps, p->done / p->all);
 }
 
 void page_sound_drop(PageSound *p) { free(p->wanted); }
@@ -26,18 +35,31 @@ static bool has_room(const PageSound *p, PreviewKind kind, int64_t n_samples) {
     return preview_bytes(kind, seconds(p, n_samples)) <= p->left_bytes;
 }
 
-static Status add_recording(AudioReader *reader, int64_t start, int64_t end, Preview *preview) {
+static Status add_recording(PageSound *p, int64_t start, int64_t end, Preview *preview) {
     Status st = BS_OK;
+    AudioReader *reader = p->work->reader;
     float *block = malloc(sizeof *block * BLOCK_FRAMES * (size_t)audio_info(reader).n_channels);
     if (!block) return fail(BS_NOMEM, "out of memory");
     for (int64_t at = start, got; at < end; at += got) {
         TRY(audio_read_at(reader, at, end - at < BLOCK_FRAMES ? end - at : BLOCK_FRAMES, block, &got));
         if (got < 1) TRY(fail(BS_IO, "the recording ends early"));
         TRY(preview_add(preview, block, got));
+        did(p, SKETCH_COST * (double)got);
     }
 out:
     free(block);
     return st;
+}
+
+typedef struct SongSound {
+    PageSound *page;
+    Preview *preview;
+} SongSound;
+
+static Status add_song(void *to, const float *samples, int64_t n_samples) {
+    const SongSound *s = to;
+    did(s->page, SONG_COST * (double)n_samples);
+    return preview_add(s->preview, samples, n_samples);
 }
 
 /* The song `s`, or (NULL) a stretch of the recording, as MP3. */
@@ -48,9 +70,9 @@ static Status encode(PageSound *p, const EditedSong *s, const Stretch *stretch, 
     Preview *preview = NULL;
     TRY(preview_open(&preview, info.sample_rate_hz, info.n_channels, s ? PREVIEW_SONG : PREVIEW_SKETCH));
     if (s)
-        TRY(mix_render_to(&s->plan, &s->cut.edit, reader, preview_add, preview, NULL, NULL));
+        TRY(mix_render_to(&s->plan, &s->cut.edit, reader, add_song, &(SongSound){p, preview}, NULL, NULL));
     else
-        TRY(add_recording(reader, stretch->start, stretch->end, preview));
+        TRY(add_recording(p, stretch->start, stretch->end, preview));
     TRY(preview_finish(preview, mp3));
     p->left_bytes -= (int64_t)mp3->n_bytes;
 out:
@@ -66,10 +88,10 @@ static Status put_player(PageSound *p, ByteWriter *w, const char *path, const ch
     bytes_init(&mp3, MAX_MP3_BYTES);
     if (inside) TRY(encode(p, s, stretch, &mp3));
     if (inside)
-        snprintf(label, sizeof label, "%s, in this page as MP3 (%.1f MB)", page_name(name, path),
+        snprintf(label, sizeof label, "%s, in this page as MP3 (%.1f MB)", source_name(name, path),
                  (double)mp3.n_bytes / 1e6);
     else
-        snprintf(label, sizeof label, "%s, beside this page", page_name(name, path));
+        snprintf(label, sizeof label, "%s, beside this page", source_name(name, path));
     page_player(w, label, of, seconds(p, stretch->start), seconds(p, stretch->end));
     if (inside)
         page_mp3(w, mp3.bytes, mp3.n_bytes);

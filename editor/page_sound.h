@@ -13,13 +13,16 @@ typedef struct Stretch {
 typedef struct PageSound {
     const EditWork *work;
     const char *folder; /* where the page will lie */
+    Steps *steps;
     int64_t left_bytes;
+    double done, all; /* of the work: a song is in stereo and costs twice what a sketch does */
     Stretch *wanted;
     int32_t n_wanted, room;
     bool bad; /* no memory for what is wanted */
 } PageSound;
 
-void page_sound_init(PageSound *p, const EditWork *work, const char *folder); /* borrows */
+/* Borrows all. */
+void page_sound_init(PageSound *p, const EditWork *work, const char *folder, Steps *steps);
 void page_sound_drop(PageSound *p);
 /* The player of a song, which `of` names. */
 Status page_sound_song(PageSound *p, ByteWriter *w, const EditedSong *s, const char *of);

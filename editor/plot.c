@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/host/config.h"
+#include "common/host/file.h"
 #include "common/report/plot.h"
 #include "editor/curves.h"
 #include "editor/verbs.h"
@@ -134,6 +135,7 @@ Status verb_plot(int argc, char **argv) {
         st = fail(BS_INVALID, "no RUN_DIR given; usage: %s", table.usage);
         goto out;
     }
+    TRY(file_may_write(set.out, set.force));
     if (!strcmp(set.x, "step")) x = "step", x_label = "environment steps";
     if (!strcmp(set.x, "time")) x = "time", x_label = "hours";
     for (int i = 0; i < n; i++) {

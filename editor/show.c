@@ -83,8 +83,7 @@ Status verb_show(int argc, char **argv) {
     if (!set.out[0]) return fail(BS_INVALID, "where to? usage: %s", table.usage);
     if (strcasecmp(path_extension(set.out), "svg") != 0)
         return fail(BS_INVALID, "%s: pictures are SVG; give a name that ends in .svg", set.out);
-    if (file_exists(set.out) && !set.force)
-        return fail(BS_EXISTS, "%s: exists already; --force writes over it", set.out);
+    TRY(file_may_write(set.out, set.force));
     bool shown = !set.quiet && isatty(STDERR_FILENO);
     if (shown) progress_start(&progress, "listening", 100);
     st = featurize_files(files, NULL, n, &(FeaturizeOptions){.stems = set.stems}, shown ? on_progress : NULL,

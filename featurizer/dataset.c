@@ -4,19 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
+#include "common/audio/audio.h"
 #include "common/store/store.h"
-
-static bool is_audio(const char *file) {
-    static const char *const extensions[] = {"wav",  "wave", "flac", "ogg", "oga",
-                                             "opus", "mp3",  "aif",  "aiff"};
-    if (file[0] == '.') return false;
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
-        if (!strcasecmp(path_extension(file), extensions[i])) return true;
-    return false;
-}
 
 /* "song_edit.wav", "_edit" -> 4; -1 for other names. */
 static int stem_length(const char *file, const char *ending) {
@@ -29,7 +20,8 @@ static int stem_length(const char *file, const char *ending) {
 static const char *edit_of(const char *raw, char *const *names, size_t n_names) {
     int n = stem_length(raw, "_raw");
     for (size_t i = 0; n >= 0 && i < n_names; i++)
-        if (is_audio(names[i]) && stem_length(names[i], "_edit") == n && !strncmp(names[i], raw, (size_t)n))
+        if (audio_is_named(names[i]) && stem_length(names[i], "_edit") == n &&
+            !strncmp(names[i], raw, (size_t)n))
             return names[i];
     return "";
 }
@@ -48,7 +40,7 @@ Status dataset_scan(const char *folder, Recording **recordings, size_t *n_record
     list = calloc(n_names + 1, sizeof *list);
     if (!list) TRY(fail(BS_NOMEM, "%s: no memory to list it", folder));
     for (size_t i = 0; i < n_names; i++) {
-        if (!is_audio(names[i]) || stem_length(names[i], "_edit") >= 0 ||
+        if (!audio_is_named(names[i]) || stem_length(names[i], "_edit") >= 0 ||
             strlen(names[i]) >= DATASET_NAME_BYTES)
             continue;
         TRY(path_join(path, folder, names[i]));

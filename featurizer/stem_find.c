@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "common/audio/audio.h"
 #include "featurizer/stem_files.h"
 
 /* "drums.wav", "no_vocals.mp3": what separation programs write. */
@@ -13,12 +14,10 @@ static bool is_stem(const char *file) {
     static const char *const names[] = {"drums",   "bass",     "vocals",       "other",
                                         "guitar",  "piano",    "no_drums",     "no_vocals",
                                         "no_bass", "no_other", "accompaniment"};
-    static const char *const formats[] = {"wav", "flac", "mp3", "ogg"};
-    const char *format = path_extension(file);
-    const size_t n = strlen(file) - strlen(format) - 1;
-    for (size_t f = 0; *format && f < sizeof formats / sizeof *formats; f++)
-        for (size_t i = 0; i < sizeof names / sizeof *names && !strcasecmp(format, formats[f]); i++)
-            if (strlen(names[i]) == n && !strncasecmp(file, names[i], n)) return true;
+    if (!audio_is_named(file)) return false;
+    const size_t n = strlen(file) - strlen(path_extension(file)) - 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i]) == n && !strncasecmp(file, names[i], n)) return true;
     return false;
 }
 

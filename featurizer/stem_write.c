@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "featurizer/dsp/stems.h"
 
@@ -15,7 +13,7 @@ typedef struct Work {
     AudioReader *reader;
     AudioInfo info;
     AudioWriter *writers[STEMS];
-    char paths[STEMS][PATH_BYTES];
+    Staged staged;
     float *block, *mono; /* BLOCK frames */
     FeaturizeProgress progress;
     void *context;
@@ -67,42 +65,38 @@ out:
 
 static Status create(Work *w, const StemWrite *how, const char *const *paths, int32_t n_paths) {
     Status st = BS_OK;
-    struct stat mine, theirs;
+    char path[STEMS][PATH_BYTES];
     for (int s = 0; s < STEMS; s++) {
         char file[16];
         snprintf(file, sizeof file, "%s.wav", stem_names[s]);
-        TRY(path_join(w->paths[s], how->folder, file));
+        TRY(path_join(path[s], how->folder, file));
         for (int32_t i = 0; i < n_paths; i++)
-            if (!stat(w->paths[s], &mine) && !stat(paths[i], &theirs) && mine.st_dev == theirs.st_dev &&
-                mine.st_ino == theirs.st_ino)
-                TRY(fail(BS_INVALID, "%s: is the recording itself", w->paths[s]));
-        if (file_exists(w->paths[s]) && !how->force)
-            TRY(fail(BS_EXISTS, "%s: exists already; --force writes over it", w->paths[s]));
+            if (file_same(path[s], paths[i])) TRY(fail(BS_INVALID, "%s: is the recording itself", path[s]));
+        TRY(file_may_write(path[s], how->force));
     }
-    TRY(dir_make(how->folder, 0777));
+    TRY(staged_folder(&w->staged, how->folder));
     for (int s = 0; s < STEMS; s++)
-        TRY(audio_create(&w->writers[s], w->paths[s], w->info.sample_rate_hz, w->info.n_channels, how->bits));
+        TRY(audio_create(&w->writers[s], path[s], w->info.sample_rate_hz, w->info.n_channels, how->bits));
 out:
     return st;
 }
 
 static Status finish(Work *w) {
+    Status st = BS_OK;
     for (int s = 0; s < STEMS; s++) {
         AudioWriter *writer = w->writers[s];
         w->writers[s] = NULL;
-        Status st = audio_finish(writer);
-        if (st == BS_OK) continue;
-        while (--s >= 0) unlink(w->paths[s]);
-        return st;
+        TRY(audio_stage(writer, &w->staged));
     }
-    return BS_OK;
+    TRY(staged_commit(&w->staged));
+out:
+    return st;
 }
 
 Status stems_write(const char *const *paths, int32_t n_paths, const StemWrite *how,
                    FeaturizeProgress progress, void *context) {
     Status st = BS_OK;
     Work w = {.name = paths[0], .progress = progress, .context = context};
-    const bool made_folder = !file_exists(how->folder);
     float loud;
     TRY(audio_open(&w.reader, paths, n_paths));
     w.info = audio_info(w.reader);
@@ -115,7 +109,7 @@ Status stems_write(const char *const *paths, int32_t n_paths, const StemWrite *h
     TRY(finish(&w));
 out:
     for (int s = 0; s < STEMS; s++) audio_abandon(w.writers[s]);
-    if (st != BS_OK && made_folder) rmdir(how->folder);
+    staged_drop(&w.staged);
     audio_close(w.reader);
     free(w.block);
     free(w.mono);

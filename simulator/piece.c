@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/audio/audio.h"
 #include "featurizer/featurize.h"
@@ -106,14 +105,6 @@ out:
     return st;
 }
 
-static bool is_recording(const char *name) {
-    static const char *const extensions[] = {"wav", "flac", "ogg", "mp3"};
-    if (name[0] == '.') return false;
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
-        if (strcasecmp(path_extension(name), extensions[i]) == 0) return true;
-    return false;
-}
-
 Status pieces_hear(Pieces *out, const char *folder, PieceLeftOut left_out, void *context) {
     Status st = BS_OK;
     char **names = NULL;
@@ -129,7 +120,7 @@ Status pieces_hear(Pieces *out, const char *folder, PieceLeftOut left_out, void 
     }
     for (size_t i = 0; i < n_names; i++) {
         char path[PATH_BYTES];
-        if (!is_recording(names[i])) continue;
+        if (!audio_is_named(names[i])) continue;
         TRY(path_join(path, folder, names[i]));
         n_recordings++;
         if (piece_hear(&out->list[out->n], path) == BS_OK) {

@@ -106,18 +106,18 @@ out:
 
 /* Before anything is made, so that a refused call writes nothing. */
 static Status refuse_existing(const SimulateOptions *o) {
+    Status st = BS_OK;
     for (int32_t i = 0; i < o->n_songs; i++) {
         SongFiles f;
-        Status st = name_files(&f, o, o->first_song + i);
-        if (st != BS_OK) return st;
-        const char *there = file_exists(f.raw)                   ? f.raw
-                            : file_exists(f.truth)               ? f.truth
-                            : o->edits && file_exists(f.edit)    ? f.edit
-                            : o->tracks && file_exists(f.tracks) ? f.tracks
-                                                                 : NULL;
-        if (there) return fail(BS_EXISTS, "%s is there already; --force overwrites", there);
+        TRY(name_files(&f, o, o->first_song + i));
+        TRY(file_may_write(f.raw, false));
+        TRY(file_may_write(f.truth, false));
+        if (o->edits) TRY(file_may_write(f.edit, false));
+        if (o->tracks && file_exists(f.tracks))
+            TRY(fail(BS_EXISTS, "%s: exists already; --force writes over it", f.tracks));
     }
-    return BS_OK;
+out:
+    return st;
 }
 
 /* A part that this session lacks must not lie there from another. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/audio/audio.h"
 #include "common/host/config.h"
 #include "common/host/file.h"
 #include "common/report/edit_json.h"
@@ -69,20 +70,20 @@ static bool cut_off(char *path, const char *ending) {
 
 /* SESSION as given -> its truth file and its recording; an empty path where there is no recording. */
 static Status find_session(const char *session, char truth[PATH_BYTES], char recording[PATH_BYTES]) {
-    static const char *const formats[] = {".wav", ".flac", ".ogg", ".mp3"};
+    static const char *const endings[] = {"_raw", ""};
     char name[PATH_BYTES - 32];
     if (strlen(session) >= sizeof name) return fail(BS_INVALID, "%.60s...: the path is too long", session);
     snprintf(name, sizeof name, "%s", session);
-    for (int i = 0; i < 4 && !cut_off(name, ".truth.json"); i++)
-        if (cut_off(name, formats[i])) {
-            cut_off(name, "_raw");
-            break;
-        }
-    snprintf(truth, PATH_BYTES, "%s.truth.json", name);
-    for (int i = 0; i < 8; i++) {
-        snprintf(recording, PATH_BYTES, "%s%s%s", name, i < 4 ? "_raw" : "", formats[i % 4]);
-        if (file_exists(recording)) return BS_OK;
+    if (!cut_off(name, ".truth.json") && audio_is_named(name)) {
+        name[strlen(name) - strlen(path_extension(name)) - 1] = 0;
+        cut_off(name, "_raw");
     }
+    snprintf(truth, PATH_BYTES, "%s.truth.json", name);
+    for (int i = 0; i < 2; i++)
+        for (const char *const *e = audio_extensions; *e; e++) {
+            snprintf(recording, PATH_BYTES, "%s%s.%s", name, endings[i], *e);
+            if (file_exists(recording)) return BS_OK;
+        }
     recording[0] = 0;
     return BS_OK;
 }

@@ -43,8 +43,7 @@ Status verb_rate(int argc, char **argv) {
                      .n_edits = (int32_t)s.edits,
                      .n_pairs = (int32_t)s.pairs,
                      .seed = (uint64_t)s.seed};
-    if (file_exists(o.out) && !s.force)
-        return fail(BS_EXISTS, "%s: exists already; --force writes over it", o.out);
+    TRY(file_may_write(o.out, s.force));
     TRY(rate(&o, &report));
     printf("sessions\t%d\ncomparisons\t%d\nties\t%d\nratings\t%d\ntau_judge\t%.3f\ntau_raters\t%.3f\n",
            report.n_sessions, report.n_comparisons, report.n_ties, report.n_ratings, report.tau_judge,

@@ -4,8 +4,13 @@
  * Samples are interleaved float32 frames; "sample" counts are frames (one per channel). All errors are one
  * line naming the file. */
 #include "common/core/hash.h"
-#include "common/core/status.h"
+#include "common/host/staged.h"
 #include <stdint.h>
+
+/* Extensions of what can be read, NULL after the last. Is this the name of such a file, and not a hidden one?
+ */
+extern const char *const audio_extensions[];
+bool audio_is_named(const char *path);
 
 typedef struct AudioInfo {
     int32_t sample_rate_hz, n_channels;
@@ -46,7 +51,7 @@ typedef struct AudioMarkers {
     int64_t n_samples; /* length of the file they are in */
 } AudioMarkers;
 
-/* Writes to a temporary name beside `path` and renames on finish: whole or not there. The format follows
+/* Writes a staged file: whole under its name or not there. The format follows
  * the extension (wav, flac, ogg, mp3); bits: 16, 24, 32 (float) for wav; 16, 24 for flac. The same samples
  * and markers give the same bytes (but for the serial number of an OGG). */
 typedef struct AudioWriter AudioWriter;
@@ -60,8 +65,9 @@ Status audio_create_marked(AudioWriter **out, const char *path, int32_t sample_r
  * before they are rounded; samples that fit stay as they are. No effect on other files. */
 void audio_set_dither(AudioWriter *writer);
 Status audio_write(AudioWriter *writer, const float *samples, int64_t n_samples);
-Status audio_finish(AudioWriter *writer); /* closes in any case */
-void audio_abandon(AudioWriter *writer);  /* NULL is fine; removes what was written */
+Status audio_finish(AudioWriter *writer);                /* closes in any case */
+Status audio_stage(AudioWriter *writer, Staged *staged); /* the same, but for the name; closes in any case */
+void audio_abandon(AudioWriter *writer);                 /* NULL is fine; removes what was written */
 
 /* Convenience for tests and the simulator. */
 Status audio_save(const char *path, const float *samples, int64_t n_samples, int32_t n_channels,

@@ -69,14 +69,9 @@ typedef Status (*MixSink)(void *to, const float *samples, int64_t n_samples);
 Status mix_render_to(const MixPlan *plan, const Edit *edit, AudioReader *reader, MixSink sink, void *to,
                      void (*progress)(void *context, double share), void *context);
 
-/* The tracks by the mix's plan, as FOLDER/NAME.wav. mix_tracks writes them whole under no name yet, _finish
- * gives them their names: all or none. bits: 0 keeps up to 8 tracks of integers in 24 bits and others in 32
- * (float), so that they add up to the mix within 1e-6. */
-typedef struct MixTracks MixTracks;
-Status mix_tracks(MixTracks **out, const MixPlan *plan, const Edit *edit, const Tracks *tracks,
-                  const char *folder, int32_t bits, void (*progress)(void *context, double share),
-                  void *context);
-Status mix_tracks_finish(MixTracks *made); /* takes it in any case */
-void mix_tracks_abandon(MixTracks *made);  /* NULL is fine */
+/* The tracks by the mix's plan, staged as FOLDER/NAME.wav. bits: 0 keeps up to 8 tracks of integers in 24
+ * bits and others in 32 (float), so that they add up to the mix within 1e-6. */
+Status mix_tracks(const MixPlan *plan, const Edit *edit, const Tracks *tracks, const char *folder,
+                  int32_t bits, Staged *staged, void (*progress)(void *context, double share), void *context);
 /* Where track i goes. */
 Status mix_track_path(char path[4096], const char *folder, const Track *track);

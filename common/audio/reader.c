@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,16 @@ struct AudioReader {
     Source *sources;
     float *chunk, *scratch; /* CHUNK_FRAMES of the widest file; the same for tracks that are added up */
 };
+
+const char *const audio_extensions[] = {"wav",  "flac", "mp3", "ogg",  "aif",
+                                        "aiff", "wave", "oga", "opus", NULL};
+
+bool audio_is_named(const char *path) {
+    if (path_base(path)[0] == '.') return false;
+    for (const char *const *e = audio_extensions; *e; e++)
+        if (!strcasecmp(path_extension(path), *e)) return true;
+    return false;
+}
 
 static bool is_flac(const SF_INFO *info) { return (info->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_FLAC; }
 
@@ -220,12 +231,6 @@ static void hash_shape(HashState *hash, Source *s) {
     s->pcm = hash_end(hash);
 }
 
-// FOLDER of "FOLDER/*"; else NULL
-static char *folder_of_tracks(const char *path) {
-    const size_t n = strlen(path);
-    return n > 2 && !strcmp(path + n - 2, "/*") ? strndup(path, n - 2) : NULL;
-}
-
 static Status tracks_source_open(AudioReader *r, Source *s, const char *folder) {
     Status st = BS_OK;
     HashState hash;
@@ -260,12 +265,8 @@ static Status source_open(AudioReader *r, Source *s, const char *path, int64_t s
     HashState hash;
     *s = (Source){.path = strdup(path), .spool = -1, .start = start};
     if (!s->path) return fail(BS_NOMEM, "%s: out of memory", path);
-    char *folder = folder_of_tracks(path);
-    if (folder) {
-        st = tracks_source_open(r, s, folder);
-        free(folder);
-        return st;
-    }
+    char folder[PATH_BYTES];
+    if (tracks_named(path, folder)) return tracks_source_open(r, s, folder);
     TRY(file_open(path, &s->file, &info));
     TRY(source_shape(
         r, s,

@@ -6,14 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-static bool is_audio(const char *name) {
-    static const char *const extensions[] = {"wav", "flac", "ogg", "mp3"};
-    if (name[0] == '.') return false;
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
-        if (!strcasecmp(path_extension(name), extensions[i])) return true;
-    return false;
+bool tracks_named(const char *path, char place[PATH_BYTES]) {
+    const size_t n = strlen(path);
+    const bool named = n > 2 && !strcmp(path + n - 2, "/*");
+    snprintf(place, PATH_BYTES, "%.*s", (int)(named ? n - 2 : n), path);
+    return named;
 }
 
 /* In this order: a bass drum is a drum, a bass guitar a bass. Short words count only where they stand alone.
@@ -93,7 +91,7 @@ Status tracks_open(Tracks *out, const char *folder) {
         goto out;
     }
     for (size_t i = 0; i < n_names; i++) {
-        if (!is_audio(names[i])) continue;
+        if (!audio_is_named(names[i])) continue;
         if (tracks.n == TRACKS_MAX) {
             st = fail(BS_TOO_BIG, "%s: more than %d tracks", folder, TRACKS_MAX);
             goto out;

@@ -26,7 +26,11 @@ typedef struct Tracks {
  * else is other. */
 Stem track_stem(const char *name);
 
-/* Every wav, flac, ogg and mp3 of a folder. One line names what is wrong: no such file, two of one name, a
+/* FOLDER/ with a star behind it names the sum of the tracks in FOLDER: `place` gets FOLDER. Else false, and
+ * `place` gets the path itself. */
+bool tracks_named(const char *path, char place[4096]);
+
+/* Every audio file of a folder. One line names what is wrong: no such file, two of one name, a
  * rate or length that differs from the first track's. */
 Status tracks_open(Tracks *out, const char *folder);
 void tracks_drop(Tracks *tracks);

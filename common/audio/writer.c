@@ -1,4 +1,4 @@
-/* Writing: a temporary file beside the target, renamed when everything is on the disk.
+/* Writing into a staged file, which gets its name when everything is on the disk.
  *
  * All bytes pass through our own write callback, so a full disk is seen whatever the encoder does with
  * its own error. Integer formats are scaled by 2^(bits-1) here: that is the inverse of decoding, so
@@ -6,25 +6,22 @@
 #include "common/audio/audio.h"
 #include "common/audio/markers.h"
 #include "common/core/rng.h"
-#include "common/host/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK_FRAMES = 4096 };
 
 struct AudioWriter {
-    char path[PATH_BYTES], temporary[PATH_BYTES + 32];
-    bool named;                /* `temporary` is there */
-    int fd, error;             /* errno of the first failed call, 0 while all is well */
+    char path[PATH_BYTES];
+    StagedFile staged;
+    int error;                 /* errno of the first failed call, 0 while all is well */
     int64_t base, offset, end; /* libsndfile's file begins at byte `base` of ours, behind a tag */
     SNDFILE *file;
     int32_t format, rate_hz, n_channels, bits; /* 0 bits: floats go to the encoder as they are */
@@ -45,7 +42,7 @@ static sf_count_t vio_seek(sf_count_t offset, int whence, void *user) {
 }
 static sf_count_t vio_read(void *bytes, sf_count_t n, void *user) {
     AudioWriter *w = user;
-    ssize_t got = pread(w->fd, bytes, (size_t)n, (off_t)(w->base + w->offset));
+    ssize_t got = pread(w->staged.fd, bytes, (size_t)n, (off_t)(w->base + w->offset));
     if (got > 0) w->offset += got;
     return got > 0 ? got : 0;
 }
@@ -53,8 +50,8 @@ static sf_count_t vio_write(const void *bytes, sf_count_t n, void *user) {
     AudioWriter *w = user;
     sf_count_t done = 0;
     while (done < n && !w->error) {
-        ssize_t put =
-            pwrite(w->fd, (const char *)bytes + done, (size_t)(n - done), (off_t)(w->base + w->offset));
+        ssize_t put = pwrite(w->staged.fd, (const char *)bytes + done, (size_t)(n - done),
+                             (off_t)(w->base + w->offset));
         if (put < 0 && errno == EINTR) continue;
         if (put <= 0) {
             w->error = put < 0 ? errno : ENOSPC;
@@ -107,29 +104,6 @@ static Status choose_format(const char *path, int32_t bits, SF_INFO *info, int32
     return BS_OK;
 }
 
-static Status open_temporary(AudioWriter *w) {
-    struct stat there;
-    if (!stat(w->path, &there) && S_ISDIR(there.st_mode)) return fail(BS_INVALID, "%s: is a folder", w->path);
-    const char *base = path_base(w->path);
-    char folder[PATH_BYTES];
-    snprintf(folder, sizeof folder, "%.*s", base > w->path ? (int)(base - w->path) : 1,
-             base > w->path ? w->path : ".");
-    snprintf(w->temporary, sizeof w->temporary, "%.*s.%s.%ld.part", (int)(base - w->path), w->path, base,
-             (long)getpid());
-    /* Without a name until it is whole, where the file system can: then even kill -9 leaves nothing. */
-    w->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
-    w->named = w->fd < 0;
-    if (w->named) w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (w->fd < 0 && errno == EEXIST && !unlink(w->temporary)) /* left by a dead process of the same number */
-        w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (w->fd < 0) {
-        int error = errno;
-        w->named = false;
-        return fail(BS_IO, "%s: cannot be written: %s", w->path, strerror(error));
-    }
-    return BS_OK;
-}
-
 /* What must be in the file before the sound. */
 static Status markers_before(AudioWriter *w) {
     Status st = BS_OK;
@@ -137,7 +111,7 @@ static Status markers_before(AudioWriter *w) {
     bytes_init(&tag, 1 << 24);
     if (w->format == SF_FORMAT_MPEG) {
         TRY(markers_id3(w->markers, w->rate_hz, &tag));
-        if (pwrite(w->fd, tag.bytes, tag.n_bytes, 0) != (ssize_t)tag.n_bytes) {
+        if (pwrite(w->staged.fd, tag.bytes, tag.n_bytes, 0) != (ssize_t)tag.n_bytes) {
             w->error = errno ? errno : ENOSPC;
             st = fail(BS_IO, "%s: cannot be written: %s; nothing was kept", w->path, strerror(w->error));
         }
@@ -163,11 +137,11 @@ static Status markers_after(AudioWriter *w) {
     if (!w->markers) return BS_OK;
     switch (w->format) {
     case SF_FORMAT_WAV:
-        return markers_to_wav(w->fd, w->markers);
+        return markers_to_wav(w->staged.fd, w->markers);
     case SF_FORMAT_FLAC:
-        return markers_to_flac(w->fd, w->markers, w->rate_hz);
+        return markers_to_flac(w->staged.fd, w->markers, w->rate_hz);
     case SF_FORMAT_OGG:
-        return markers_to_ogg(w->fd, w->markers, w->rate_hz);
+        return markers_to_ogg(w->staged.fd, w->markers, w->rate_hz);
     default:
         return BS_OK;
     }
@@ -184,7 +158,7 @@ Status audio_create_marked(AudioWriter **out, const char *path, int32_t sample_r
     BS_ASSERT(!markers || markers->n <= AUDIO_MAX_MARKERS);
     AudioWriter *w = calloc(1, sizeof *w);
     if (!w) return fail(BS_NOMEM, "%s: out of memory", path);
-    w->fd = -1;
+    w->staged.fd = -1;
     w->n_channels = n_channels;
     w->rate_hz = sample_rate_hz;
     w->max_frames = INT64_MAX;
@@ -206,7 +180,7 @@ Status audio_create_marked(AudioWriter **out, const char *path, int32_t sample_r
         st = fail(BS_NOMEM, "%s: out of memory", path);
         goto out;
     }
-    TRY(open_temporary(w));
+    TRY(staged_file_open(&w->staged, path));
     if (w->markers) TRY(markers_before(w));
     SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
     w->file = sf_open_virtual(&io, SFM_WRITE, &info, w);
@@ -272,23 +246,7 @@ Status audio_write(AudioWriter *w, const float *samples, int64_t n_samples) {
     return BS_OK;
 }
 
-/* The target appears whole: link under the temporary name, then rename over what may be there. */
-static int give_name(AudioWriter *w) {
-    char self[64];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
-    if (!w->named) {
-        if (linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW) &&
-            (errno != EEXIST || unlink(w->temporary) ||
-             linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW)))
-            return -1;
-        w->named = true;
-    }
-    if (rename(w->temporary, w->path)) return -1;
-    w->named = false;
-    return 0;
-}
-
-Status audio_finish(AudioWriter *w) {
+Status audio_stage(AudioWriter *w, Staged *staged) {
     Status st = BS_OK;
     int closed = sf_close(w->file);
     w->file = NULL;
@@ -297,31 +255,28 @@ Status audio_finish(AudioWriter *w) {
         st = markers_after(w);
         if (st == BS_IO) w->error = errno ? errno : ENOSPC;
     }
-    if (!w->error && fsync(w->fd)) w->error = errno;
-    if (st != BS_OK && !w->error) {
-        fail_in(st, "%s", w->path);
-    } else if (w->error) {
+    if (w->error)
         st = fail(BS_IO, "%s: writing failed: %s; nothing was kept", w->path, why(w->error));
-    } else if (closed) {
+    else if (st != BS_OK)
+        fail_in(st, "%s", w->path);
+    else if (closed)
         st = fail(BS_IO, "%s: writing failed: %s; nothing was kept", w->path, sf_error_number(closed));
-    } else if (give_name(w)) {
-        st = fail(BS_IO, "%s: cannot be written: %s", w->path, strerror(errno));
-    } else {
-        char folder[PATH_BYTES];
-        const char *base = path_base(w->path);
-        snprintf(folder, sizeof folder, "%.*s", base > w->path ? (int)(base - w->path) : 1,
-                 base > w->path ? w->path : ".");
-        st = dir_sync(folder);
-    }
+    else
+        st = staged_add(staged, &w->staged);
     audio_abandon(w);
     return st;
+}
+
+Status audio_finish(AudioWriter *w) {
+    Staged alone = {0};
+    Status st = audio_stage(w, &alone);
+    return st == BS_OK ? staged_commit(&alone) : st;
 }
 
 void audio_abandon(AudioWriter *w) {
     if (!w) return;
     if (w->file) sf_close(w->file);
-    if (w->fd >= 0) close(w->fd);
-    if (w->named) unlink(w->temporary);
+    staged_file_drop(&w->staged);
     free(w->chunk);
     free(w);
 }

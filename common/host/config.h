@@ -62,8 +62,9 @@ typedef struct ConfigTable {
 } ConfigTable;
 
 /* Fills `settings` (the program's struct) in order of precedence. Flags: --key value, --key=value, and
- * the part after the last dot alone (--lr) where it is unique; a bool may stand alone. --config FILE
- * reads a file. What is no flag goes to positional[] (room for max). --help, --version and
+ * the part after the last dot alone (--lr) where it is unique; a bool may stand alone, or before true, false,
+ * yes, no, on, off, 1, 0. --config FILE reads a file. What is no flag goes to positional[] (room for max).
+ * --help, --version and
  * --options-markdown print to stdout and set *help: the program then ends with 0; so does --print-config,
  * which dumps what all sources together say. -o is --out; "--" ends the flags; '-' and '_' in names are the
  * same. Errors are one line naming the key, the value, where it came from and what is allowed. */

@@ -81,6 +81,18 @@ const char *path_relative(char out[PATH_BYTES], const char *folder, const char *
 
 bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
+bool file_same(const char *a, const char *b) {
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+Status file_may_write(const char *path, bool force) {
+    struct stat s;
+    if (lstat(path, &s) != 0) return BS_OK;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) return fail(BS_INVALID, "%s: is a folder", path);
+    return force ? BS_OK : fail(BS_EXISTS, "%s: exists already; --force writes over it", path);
+}
+
 Status file_size(const char *path, int64_t *n_bytes) {
     struct stat s;
     if (stat(path, &s) != 0) return fail_errno(path, "stat");
@@ -174,8 +186,9 @@ Status dir_sync(const char *path) {
     return st;
 }
 
-Status file_stage(const char *path, const void *bytes, size_t n_bytes, char temporary[PATH_BYTES]) {
+Status file_replace(const char *path, const void *bytes, size_t n_bytes) {
     static atomic_uint serial;
+    char temporary[PATH_BYTES], folder[PATH_BYTES];
     int n =
         snprintf(temporary, PATH_BYTES, "%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
     if (n >= PATH_BYTES) return fail(BS_TOO_BIG, "%.80s...: path is too long", path);
@@ -184,25 +197,13 @@ Status file_stage(const char *path, const void *bytes, size_t n_bytes, char temp
     Status st = write_all(fd, path, bytes, n_bytes);
     if (st == BS_OK && fsync(fd) != 0) st = fail_errno(path, "fsync");
     if (close(fd) != 0 && st == BS_OK) st = fail_errno(path, "close");
-    if (st != BS_OK) unlink(temporary);
-    return st;
-}
-
-Status file_unstage(const char *temporary, const char *path) {
-    char folder[PATH_BYTES];
-    if (rename(temporary, path) != 0) {
-        Status st = fail_errno(path, "rename");
+    if (st == BS_OK && rename(temporary, path) != 0) st = fail_errno(path, "rename");
+    if (st != BS_OK) {
         unlink(temporary);
         return st;
     }
     path_folder(folder, path);
     return dir_sync(folder);
-}
-
-Status file_replace(const char *path, const void *bytes, size_t n_bytes) {
-    char temporary[PATH_BYTES];
-    Status st = file_stage(path, bytes, n_bytes, temporary);
-    return st == BS_OK ? file_unstage(temporary, path) : st;
 }
 
 Status file_append(const char *path, const void *bytes, size_t n_bytes, bool durable) {

@@ -18,16 +18,14 @@ void path_folder(char out[PATH_BYTES], const char *path); /* the folder that hol
 const char *path_relative(char out[PATH_BYTES], const char *folder, const char *path);
 
 bool file_exists(const char *path);
+bool file_same(const char *a, const char *b); /* two names of one file that is there */
+/* The one rule about files that are there: BS_EXISTS without `force`; BS_INVALID for a folder. */
+Status file_may_write(const char *path, bool force);
 Status file_size(const char *path, int64_t *n_bytes);
 /* malloc'ed, NUL after the last byte (not counted). BS_NOT_FOUND, BS_IO, BS_TOO_BIG past max_bytes. */
 Status file_read(const char *path, size_t max_bytes, void **bytes, size_t *n_bytes);
 /* Temporary name beside it, write, fsync, rename, fsync of the folder: whole or untouched. */
 Status file_replace(const char *path, const void *bytes, size_t n_bytes);
-/* file_replace in two halves, for several files that appear together: file_stage writes and syncs a temporary
- * file beside `path`, and says its name; then rename it, or unlink it. */
-Status file_stage(const char *path, const void *bytes, size_t n_bytes, char temporary[PATH_BYTES]);
-Status file_unstage(const char *temporary,
-                    const char *path); /* the rename; the temporary file is gone in any case */
 /* Appends in one write, then fsync when durable. */
 Status file_append(const char *path, const void *bytes, size_t n_bytes, bool durable);
 Status dir_make(const char *path, mode_t mode); /* with parents; fine when it is there */

@@ -141,7 +141,7 @@ Status policy_layout_read(const PolicyLayout *layout, const void *safetensors, s
         int32_t v;
         TRY(meta_number(&s, number[i].key, &v));
         if (v != number[i].value)
-            TRY(fail(BS_VERSION, "weights: %s is %d, this program has %d", number[i].key, v,
+            TRY(fail(BS_VERSION, "weights: %s is %d, this program has %d; train again", number[i].key, v,
                      number[i].value));
     }
     if (s.n_entries != (size_t)layout->n_tensors)

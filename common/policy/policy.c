@@ -112,6 +112,7 @@ Status policy_open(Policy **out, PolicyKind kind, const void *weights, size_t n_
         memcpy(p->weights, weights, n_bytes);
         p->n_weight_bytes = n_bytes;
         TRY(policy_spec_read(&p->spec, p->weights, n_bytes));
+        TRY(acting_open(p, (PolicyLimits){1, 1, 1})); /* says at once what is wrong with them */
         if (kind == POLICY_NET_BEST) TRY(tries_new(p));
     } else if (kind != POLICY_RANDOM) {
         p->plan = malloc(sizeof *p->plan);

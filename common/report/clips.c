@@ -3,9 +3,16 @@
 
 #include <stdlib.h>
 
+#include "common/host/file.h"
+
 void clips_drop(Clips *clips) {
     free(clips->list);
     *clips = (Clips){0};
+}
+
+const char *source_name(char out[PATH_BYTES], const char *path) {
+    tracks_named(path, out);
+    return path_base(out);
 }
 
 int32_t source_at(const SourceList *sources, int64_t at) {

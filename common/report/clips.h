@@ -14,6 +14,10 @@ typedef struct SourceList {
     int64_t n_samples; /* of the timeline */
 } SourceList;
 
+/* What people call a file of it: without folders; a sum of tracks ("FOLDER/" and a star) goes by its folder.
+ */
+const char *source_name(char out[4096], const char *path);
+
 typedef struct Clip {
     int32_t segment, source;
     int64_t song_start, n_samples; /* in the song */

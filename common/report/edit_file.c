@@ -19,15 +19,17 @@ void edit_file_drop_sources(char **paths, int32_t n) {
 
 /* As written, from the edit's folder, or under its own name in that folder: the first that is there. */
 static Status found_from(const char *edit, const char *file, char **out) {
-    char folder[PATH_BYTES], beside[PATH_BYTES], alone[PATH_BYTES];
+    char folder[PATH_BYTES], place[PATH_BYTES], beside[PATH_BYTES], alone[PATH_BYTES], sum[PATH_BYTES];
     path_folder(folder, edit);
     Status st = BS_OK;
-    TRY(path_join(beside, *file == '/' ? "" : folder, file));
-    TRY(path_join(alone, folder, path_base(file)));
-    const char *best = file;
-    if (is_project(edit) || !file_exists(file))
-        best = file_exists(beside) ? beside : file_exists(alone) ? alone : file;
-    *out = strdup(best);
+    const bool is_sum = tracks_named(file, place);
+    TRY(path_join(beside, *place == '/' ? "" : folder, place));
+    TRY(path_join(alone, folder, path_base(place)));
+    const char *best = place;
+    if (is_project(edit) || !file_exists(place))
+        best = file_exists(beside) ? beside : file_exists(alone) ? alone : place;
+    TRY(path_join(sum, best, is_sum ? "*" : ""));
+    *out = strdup(sum);
     if (!*out) st = fail(BS_NOMEM, "out of memory");
 out:
     return st;

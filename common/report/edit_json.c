@@ -108,15 +108,6 @@ out:
     return st;
 }
 
-Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes) {
-    ByteWriter w;
-    bytes_init(&w, JSON_MAX_BYTES);
-    Status st = edit_json_put(&w, edit, notes);
-    if (st == BS_OK) st = file_replace(path, w.bytes, w.n_bytes);
-    bytes_drop(&w);
-    return st;
-}
-
 static Status fade_named(int32_t segment, const char *name, Fade *fade) {
     for (int i = 0; i < FADE_COUNT; i++)
         if (!strcmp(name, edit_fade_names[i])) {

@@ -30,9 +30,8 @@ typedef struct EditNotes {
 
 /* What every edit has (version, song, sample_rate, segments), into an object that holds more. */
 Status edit_json_fill(Json *object, const Edit *edit);
-/* The document appended to `w`, or written to a file whole or not at all; notes may be NULL. */
+/* The document appended to `w`; notes may be NULL. */
 Status edit_json_put(ByteWriter *w, const Edit *edit, const EditNotes *notes);
-Status edit_json_write(const char *path, const Edit *edit, const EditNotes *notes);
 /* *out is initialised here; edit_drop it. One clear line names the member that is wrong. */
 Status edit_json_read(Edit *out, const char *path);
 Status edit_json_parse(Edit *out, const char *name, const void *bytes, size_t n_bytes);

@@ -58,11 +58,10 @@ static void put_clip(const List *l, int32_t number, const Clip *c, const Clip *b
         put_event(l, number, before->source, "C", source_frame(l, before, at), at, 0);
     }
     put_event(l, number, c->source, transition, source_frame(l, c, at), at, n);
-    if (blend > 0) {
-        put_line(l->w, "* FROM CLIP NAME: ", path_base(l->sources->paths[before->source]));
-        put_line(l->w, "* TO CLIP NAME: ", path_base(l->sources->paths[c->source]));
-    } else
-        put_line(l->w, "* FROM CLIP NAME: ", path_base(l->sources->paths[c->source]));
+    char name[PATH_BYTES];
+    if (blend > 0) put_line(l->w, "* FROM CLIP NAME: ", source_name(name, l->sources->paths[before->source]));
+    put_line(l->w, blend > 0 ? "* TO CLIP NAME: " : "* FROM CLIP NAME: ",
+             source_name(name, l->sources->paths[c->source]));
 }
 
 Status edl_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const SourceList *sources,

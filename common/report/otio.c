@@ -52,14 +52,17 @@ static void file_url(const char *path, char *out, size_t out_bytes) {
     free(full);
 }
 
+/* A sum of tracks lies in no file. */
 static Json *reference_of(const SourceList *sources, int32_t k) {
-    char url[3 * PATH_BYTES];
-    Json *m = schema("ExternalReference.1");
+    char url[3 * PATH_BYTES], name[PATH_BYTES];
+    const bool is_sum = tracks_named(sources->paths[k], name);
+    Json *m = schema(is_sum ? "MissingReference.1" : "ExternalReference.1");
     Status st = BS_OK;
-    file_url(sources->paths[k], url, sizeof url);
     TRY(json_set(m, "available_range", range_of(0, sources->samples[k], sources->sample_rate_hz)));
     TRY(json_set(m, "metadata", json_new_object()));
-    TRY(json_set_text(m, "name", path_base(sources->paths[k])));
+    TRY(json_set_text(m, "name", path_base(name)));
+    if (is_sum) return m;
+    file_url(sources->paths[k], url, sizeof url);
     TRY(json_set_text(m, "target_url", url));
     return m;
 out:
@@ -79,8 +82,8 @@ out:
 }
 
 static Json *clip_of(const Clip *c, const SourceList *sources) {
-    char name[300];
-    snprintf(name, sizeof name, "%d %.250s", c->segment + 1, path_base(sources->paths[c->source]));
+    char name[300], path[PATH_BYTES];
+    snprintf(name, sizeof name, "%d %.250s", c->segment + 1, source_name(path, sources->paths[c->source]));
     Json *clip = named("Clip.1", name);
     Status st = BS_OK;
     TRY(json_set(clip, "source_range", range_of(c->source_start, c->n_samples, sources->sample_rate_hz)));

@@ -6,7 +6,7 @@
  * an item snaps by the beat; under the kept take lie the other takes of the same bars. A tempo point stands
  * at every bar. A blend that begins after the beat leaves its place in the item's notes. The marker END says
  * where the last beat ends: what the last item has after it rings out. The project's notes name the files of
- * the recording in order.
+ * the recording in order, and the synchronous tracks, which play instead.
  *
  * Read: items of the first track that has any, muted ones left out, in the order of their positions; each
  * plays its selected take from its snap offset on until the next item's. Text after a version of REAPER that
@@ -59,7 +59,8 @@ typedef struct RppProject {
     RppMarker *markers;
     RppTempo *tempo; /* the first at 0 */
     char **files;    /* of the recording, from the notes */
-    int32_t n_items, n_markers, n_tempo, n_files;
+    char **tracks;   /* files as long as the recording, from the notes */
+    int32_t n_items, n_markers, n_tempo, n_files, n_tracks;
 } RppProject;
 
 /* Where a marker of a project of the recording lies on the recording's timeline: as the item that plays there

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/host/file.h"
 #include "common/report/rpp.h"
@@ -15,7 +14,7 @@ enum {
     MAX_DEPTH = 64,
     MAX_MARKERS = 16384,
     MAX_TEMPO = 65536,
-    MAX_FILES = 64
+    MAX_FILES = 256
 };
 static const double gap_s = 0.02; /* less between two items is no gap */
 static const double late_s = 0.1; /* how far after its first beat an item may begin */
@@ -49,10 +48,12 @@ void rpp_drop(RppProject *p) {
     for (int32_t i = 0; i < p->n_items; i++) free(p->items[i].file);
     for (int32_t i = 0; i < p->n_markers; i++) free(p->markers[i].name);
     for (int32_t i = 0; i < p->n_files; i++) free(p->files[i]);
+    for (int32_t i = 0; i < p->n_tracks; i++) free(p->tracks[i]);
     free(p->items);
     free(p->markers);
     free(p->tempo);
     free(p->files);
+    free(p->tracks);
     *p = (RppProject){0};
 }
 
@@ -192,17 +193,21 @@ out:
 /* |beat 20.503401360544 */
 static Status item_notes_line(Reading *r) { return is(r, "|beat") ? number(r, 1, &r->item.beat_s) : BS_OK; }
 
-/* |recording "a.wav" */
+static Status add_name(const Reading *r, char ***names, int32_t *n) {
+    if (*n == MAX_FILES) return fail(BS_TOO_BIG, "line %d: more than %d files", r->line, MAX_FILES);
+    if (!*names) *names = calloc(MAX_FILES, sizeof **names);
+    if (!*names) return fail(BS_NOMEM, "out of memory");
+    Status st = copy_word(r, 1, &(*names)[*n]);
+    if (st == BS_OK) ++*n;
+    return st;
+}
+
+/* |recording "a.wav", |track "drums.wav" */
 static Status notes_line(Reading *r) {
     RppProject *p = r->out;
-    if (!is(r, "|recording") || r->n_words < 2) return BS_OK;
-    if (p->n_files == MAX_FILES)
-        return fail(BS_TOO_BIG, "line %d: more than %d recordings", r->line, MAX_FILES);
-    if (!p->files) p->files = calloc(MAX_FILES, sizeof *p->files);
-    if (!p->files) return fail(BS_NOMEM, "out of memory");
-    Status st = copy_word(r, 1, &p->files[p->n_files]);
-    if (st == BS_OK) p->n_files++;
-    return st;
+    if (r->n_words < 2) return BS_OK;
+    if (is(r, "|recording")) return add_name(r, &p->files, &p->n_files);
+    return is(r, "|track") ? add_name(r, &p->tracks, &p->n_tracks) : BS_OK;
 }
 
 static Block block_named(const Reading *r, const char *name) {
@@ -310,18 +315,24 @@ Status rpp_read(RppProject *out, const char *path) {
 
 /* ---- items to segments ---- */
 
-static int32_t source_named(const SourceList *sources, const char *project, const char *file) {
+/* Without folders, those of Windows too. */
+static const char *base_of(const char *file) {
+    const char *backslash = strrchr(file, '\\');
+    return path_base(backslash ? backslash + 1 : file);
+}
+
+/* A synchronous track has the timeline of a recording of one file. */
+static int32_t source_named(const SourceList *sources, const RppProject *p, const char *project,
+                            const char *file) {
     char path[PATH_BYTES], folder[PATH_BYTES];
-    struct stat a, b;
     path_folder(folder, project);
     if (*file == '/' || path_join(path, folder, file) != BS_OK) snprintf(path, sizeof path, "%s", file);
     for (int32_t k = 0; k < sources->n; k++)
-        if (!stat(path, &a) && !stat(sources->paths[k], &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-            return k;
-    const char *backslash = strrchr(file, '\\'); /* of Windows */
-    const char *base = path_base(backslash ? backslash + 1 : file);
+        if (file_same(path, sources->paths[k])) return k;
     for (int32_t k = 0; k < sources->n; k++)
-        if (!strcmp(path_base(sources->paths[k]), base)) return k;
+        if (!strcmp(path_base(sources->paths[k]), base_of(file))) return k;
+    for (int32_t t = 0; t < p->n_tracks && sources->n == 1; t++)
+        if (!strcmp(base_of(p->tracks[t]), base_of(file))) return 0;
     return -1;
 }
 
@@ -337,10 +348,11 @@ static int by_position(const void *a, const void *b) {
     return x->grid < y->grid ? -1 : x->grid > y->grid;
 }
 
-static Status place(Placed *out, const char *name, const RppItem *item, const SourceList *sources) {
+static Status place(Placed *out, const char *name, const RppProject *p, const RppItem *item,
+                    const SourceList *sources) {
     const double rate = sources->sample_rate_hz;
     if (!item->file) return fail(BS_INVALID, "%s: the item at %.3f s is no audio", name, item->position_s);
-    const int32_t k = source_named(sources, name, item->file);
+    const int32_t k = source_named(sources, p, name, item->file);
     if (k < 0)
         return fail(BS_INVALID, "%s: the item at %.3f s plays %.200s, which is no file of the recording",
                     name, item->position_s, item->file);
@@ -437,7 +449,7 @@ Status rpp_edit(Edit *out, const char *name, const RppProject *p, const SourceLi
         const RppItem *item = &p->items[i];
         if (item->muted || (track >= 0 && item->track != track)) continue;
         track = item->track;
-        TRY(place(&list[n], name, item, sources));
+        TRY(place(&list[n], name, p, item, sources));
         n++;
     }
     if (!n) TRY(fail(BS_INVALID, "%s: no items to play", name));
@@ -457,7 +469,7 @@ double rpp_recording_time(const RppProject *p, const char *name, const SourceLis
         if (item->muted || !item->file || at_s < item->position_s ||
             at_s >= item->position_s + item->length_s)
             continue;
-        const int32_t k = source_named(sources, name, item->file);
+        const int32_t k = source_named(sources, p, name, item->file);
         if (k >= 0)
             return (double)sources->start[k] / sources->sample_rate_hz + item->offset_s + at_s -
                    item->position_s;

@@ -31,6 +31,17 @@ static void put_quoted(ByteWriter *w, const char *text) {
     bytes_put(w, &quote, 1);
 }
 
+/* A line of the project's notes: what a file is, and where. */
+static void put_note(const Project *p, const char *what, const char *path) {
+    char place[PATH_BYTES], relative[PATH_BYTES];
+    const bool is_sum = tracks_named(path, place);
+    path_relative(relative, p->folder, place);
+    if (is_sum) path_join(relative, relative, "*");
+    bytes_printf(p->w, "    |%s ", what);
+    put_quoted(p->w, relative);
+    bytes_printf(p->w, "\n");
+}
+
 static const char *source_type(const char *path) {
     const char *extension = path_extension(path);
     return !strcasecmp(extension, "flac")                                   ? "FLAC"
@@ -165,15 +176,10 @@ Status rpp_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sourc
     Clips clips;
     Status st = clips_cut(&clips, edit, plan, sources, CLIPS_OVERLAP);
     if (st != BS_OK) return st;
-    if (n_tracks == 0) tracks = &whole;
     const bool grouped = n_tracks > 1;
     bytes_printf(w, "<REAPER_PROJECT 0.1 \"6.0/bandsaw\" 0\n  <NOTES 0 2\n");
-    for (int32_t i = 0; i < sources->n; i++) {
-        char relative[PATH_BYTES];
-        bytes_printf(w, "    |recording ");
-        put_quoted(w, path_relative(relative, folder, sources->paths[i]));
-        bytes_printf(w, "\n");
-    }
+    for (int32_t i = 0; i < sources->n; i++) put_note(&p, "recording", sources->paths[i]);
+    for (int32_t t = 0; t < n_tracks; t++) put_note(&p, "track", tracks[t].paths[0]);
     const int32_t first = song ? song_unit_at(song, edit->segments[0].start_sample) : 0;
     bytes_printf(w, "  >\n  RIPPLE 0\n  SAMPLERATE %d 1 0\n  TEMPO %.10f %d 4\n", sources->sample_rate_hz,
                  song ? tempo_of(song, first) : 120,
@@ -181,6 +187,7 @@ Status rpp_put(ByteWriter *w, const Edit *edit, const MixPlan *plan, const Sourc
     if (song) put_tempo_map(&p, plan);
     bytes_printf(w, "  MARKER 1 %.12f END 0\n",
                  (double)(plan->lead_in_samples + edit_samples(edit)) / p.rate);
+    if (n_tracks == 0) tracks = &whole;
     for (int32_t t = 0; t < (grouped ? n_tracks : 1); t++) {
         bytes_printf(w, "  <TRACK\n    NAME ");
         put_quoted(w, tracks[t].name);

@@ -181,6 +181,20 @@ refuse "song is a folder"   "-o folder"      edit "$raw" -o folder.wav --force
 refuse "edit of no edit"    "marks.txt"      again --from marks.txt "$raw" -o r.wav
 
 # ---- readers of other people's
+if command -v ffprobe >/dev/null; then
+  for f in wav flac ogg mp3; do
+    again --from a.wav.json -o "m.$f" && ffprobe -v error -show_chapters -of json "m.$f" > marks.json && py '
+m=json.load(open("marks.json"))["chapters"]; w=json.load(open("a.wav.json")); at=w["lead_in_samples"]/44100
+assert len(m)==len(samples("a.wav.json")), len(m)
+for c,(a,b) in zip(m,e("a.wav.json")):
+    assert abs(float(c["start_time"])-at)<.0011, (c,at)
+    label=c["tags"]["title"].split(); minutes,seconds=label[2].split(":")
+    assert abs(60*int(minutes)+float(seconds)-a)<.0011, (c,a)
+    at+=b-a' || no "ffprobe reads a marker a segment of .$f"
+  done
+else
+  echo "SKIPPED: ffprobe is missing (apt-get install ffmpeg): markers were not read by another program"
+fi
 python=python3
 for p in "${BANDSAW_PYTHON:-}" "$(dirname "$B")/python/bin/python" python3; do [ -n "$p" ] && "$p" -c 'import opentimelineio' 2>/dev/null && python=$p && break; done
 if "$python" -c 'import opentimelineio' 2>/dev/null; then

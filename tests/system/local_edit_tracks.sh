@@ -2,6 +2,7 @@
 # bandsaw edit --tracks: one edit on every track, all of them written or none, unequal ones refused by name.
 set -u
 bin=${1:-build}/bin/bandsaw
+whole_bin=$(realpath "$bin")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 bad=0
@@ -19,6 +20,18 @@ done
 [ "$(ls "$folder/a_tracks" | wc -l)" = "$(ls "$tracks" | wc -l)" ] || say "a_tracks holds something else too"
 why=$(edit --tracks "$tracks" -o "$folder/b.flac") || say "without a recording: refused: $why"
 [ -s "$folder/b.flac" ] || say "the sum of the tracks was not edited"
+
+# The project of tracks comes back, of a recording and of a sum, from another folder too; so does the JSON.
+for b in "$raw" ""; do
+  rm -rf "$folder"/[pq]*
+  why=$(edit ${b:+"$b"} --tracks "$tracks" -o "$folder/p.wav" --export rpp,otio,edl) || say "no project of tracks: $why"
+  for from in p.rpp p.wav.json; do
+    why=$(cd / && "$whole_bin" edit --from "$folder/$from" --tracks "$tracks" -o "$folder/q.wav" --quiet --force 2>&1) || say "$from does not come back: $why"
+    cmp -s "$folder/p.wav" "$folder/q.wav" || say "$from gives another song"
+    diff -r "$folder/p_tracks" "$folder/q_tracks" >/dev/null || say "$from gives other tracks"
+  done
+  ! grep -q '\*"' "$folder/p.otio" && ! grep -q 'NAME: \*' "$folder/p.edl" || say "a star is no name of a clip"
+done
 
 why=$(edit "$raw" --tracks "$tracks" -o "$folder/a.flac") && say "wrote over what was there"
 cp -r "$tracks" "$folder/unequal"

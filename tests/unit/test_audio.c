@@ -469,6 +469,29 @@ static void a_full_scale_sine_at_1_khz_measures_minus_3_lufs(void **state) {
     free(x);
 }
 
+/* Against sixteen times as many samples. */
+static void the_true_peak_of_clipped_music_is_not_read_low(void **state) {
+    (void)state;
+    enum { N = 44100, MORE = 16 };
+    float *x = make_noise(N, 1, 24, 5), *fine = NULL, low = 0, peak = 0;
+    int64_t n_fine;
+    for (int64_t i = 0; i < N; i++) { /* noise without its highest octave, far over full scale */
+        low += 0.4f * (x[i] - low);
+        x[i] = fmaxf(-1, fminf(1, 20 * low));
+    }
+    Loudness l;
+    assert_int_equal(loudness_measure(x, N, 1, N, &l), BS_OK);
+    assert_int_equal(resample(x, N, N, N * (double)MORE, 1, &fine, &n_fine), BS_OK);
+    for (int64_t i = 0; i < n_fine; i++) peak = fmaxf(peak, fabsf(fine[i]));
+    const double is = 20 * log10((double)peak);
+    if (!(is > 1 && fabs(l.true_peak_db - is) < 0.15))
+        print_message("%.3f dBTP, is %.3f\n", l.true_peak_db, is);
+    assert_true(is > 1); /* far over the samples themselves */
+    assert_true(fabs(l.true_peak_db - is) < 0.15);
+    free(x);
+    free(fine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lossless_formats_give_back_the_bits),
@@ -484,6 +507,7 @@ int main(void) {
         cmocka_unit_test(markers_are_in_the_file_and_the_sound_is_untouched),
         cmocka_unit_test(dither_takes_the_distortion_out_of_what_does_not_fit),
         cmocka_unit_test(loudness_in_pieces_is_loudness_at_once),
+        cmocka_unit_test(the_true_peak_of_clipped_music_is_not_read_low),
         cmocka_unit_test(a_full_scale_sine_at_1_khz_measures_minus_3_lufs),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);

@@ -359,10 +359,12 @@ static void a_run_becomes_a_picture(void **state) {
     }
     const int out = stdout_away();
     Status one = run(verb_plot, "plot", dir, "-o", svg, (char *)NULL);
-    Status two = run(verb_plot, "plot", dir, dir, "-o", svg, "--x", "time", (char *)NULL);
+    Status there = run(verb_plot, "plot", dir, dir, "-o", svg, "--x", "time", (char *)NULL);
+    Status two = run(verb_plot, "plot", dir, dir, "-o", svg, "--x", "time", "--force", (char *)NULL);
     Status none = run(verb_plot, "plot", (char *)NULL);
     stdout_back(out);
     assert_int_equal(one, BS_OK);
+    assert_int_equal(there, BS_EXISTS);
     assert_int_equal(two, BS_OK);
     assert_int_equal(none, BS_INVALID);
     void *bytes;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "common/host/file.h"
 #include "common/host/log.h"
 #include "common/host/progress.h"
+#include "common/host/staged.h"
 
 static char folder[64];
 
@@ -87,6 +89,84 @@ static void leaves_old_bytes_when_the_disk_is_full(void **state) {
     if (access("/dev/full", W_OK) != 0) skip();
     assert_int_equal(file_append("/dev/full", "x", 1, false), BS_IO);
     assert_non_null(strstr(error_text(), "No space left"));
+}
+
+static void assert_holds(const char *path, const char *text) {
+    void *bytes;
+    size_t n;
+    assert_int_equal(file_read(path, 100, &bytes, &n), BS_OK);
+    assert_string_equal(bytes, text);
+    free(bytes);
+}
+
+static size_t n_names(const char *path) {
+    char **names;
+    size_t n;
+    assert_int_equal(dir_list(path, &names, &n), BS_OK);
+    free(names);
+    return n;
+}
+
+static void staged_files_appear_together(void **state) {
+    (void)state;
+    Staged s = {0};
+    char one[PATH_BYTES], two[PATH_BYTES], inside[PATH_BYTES];
+    snprintf(one, sizeof one, "%s", at("staged/one"));
+    snprintf(two, sizeof two, "%s", at("staged/new/deep/two"));
+    path_folder(inside, two);
+    assert_int_equal(dir_make(at("staged"), 0777), BS_OK);
+    assert_int_equal(file_replace(one, "old", 3), BS_OK);
+    assert_int_equal(staged_bytes(&s, one, "new", 3), BS_OK);
+    assert_int_equal(staged_folder(&s, inside), BS_OK);
+    assert_int_equal(staged_bytes(&s, two, "2", 1), BS_OK);
+    assert_holds(one, "old");
+    assert_false(file_exists(two));
+    assert_int_equal(staged_commit(&s), BS_OK);
+    assert_holds(one, "new");
+    assert_holds(two, "2");
+    assert_int_equal(n_names(at("staged")), 2);
+    assert_int_equal(n_names(inside), 1);
+    staged_drop(&s);
+    assert_int_equal(dir_remove(at("staged")), BS_OK);
+}
+
+/* The last of several names becomes a folder before they are given: each has what it had before. */
+static void a_name_that_cannot_be_given_puts_back_what_was_there(void **state) {
+    (void)state;
+    Staged s = {0};
+    char folder_of[PATH_BYTES], was[PATH_BYTES], fresh[PATH_BYTES], blocked[PATH_BYTES];
+    snprintf(folder_of, sizeof folder_of, "%s", at("back"));
+    assert_int_equal(dir_make(folder_of, 0777), BS_OK);
+    snprintf(was, sizeof was, "%s", at("back/was"));
+    snprintf(fresh, sizeof fresh, "%s", at("back/fresh"));
+    snprintf(blocked, sizeof blocked, "%s", at("back/blocked"));
+    assert_int_equal(file_replace(was, "old", 3), BS_OK);
+    assert_int_equal(staged_bytes(&s, was, "new", 3), BS_OK);
+    assert_int_equal(staged_bytes(&s, fresh, "new", 3), BS_OK);
+    assert_int_equal(staged_bytes(&s, blocked, "new", 3), BS_OK);
+    assert_int_equal(dir_make(blocked, 0777), BS_OK);
+    assert_int_equal(staged_commit(&s), BS_INVALID);
+    assert_non_null(strstr(error_text(), "blocked"));
+    assert_holds(was, "old");
+    assert_false(file_exists(fresh));
+    assert_int_equal(n_names(folder_of), 2);
+    assert_int_equal(dir_remove(folder_of), BS_OK);
+}
+
+static void many_staged_files_need_few_descriptors(void **state) {
+    (void)state;
+    Staged s = {0};
+    assert_int_equal(staged_folder(&s, at("many")), BS_OK);
+    for (int i = 0; i < 300; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "many/%d", i);
+        assert_int_equal(staged_bytes(&s, at(name), name, strlen(name)), BS_OK);
+    }
+    int open = 0;
+    for (int fd = 0; fd < 1024; fd++) open += fcntl(fd, F_GETFD) >= 0;
+    assert_true(open < 200);
+    staged_drop(&s);
+    assert_false(file_exists(at("many")));
 }
 
 static void lists_and_removes_folders(void **state) {
@@ -310,6 +390,9 @@ int main(void) {
         cmocka_unit_test(takes_paths_apart),
         cmocka_unit_test(replaces_whole_or_not_at_all),
         cmocka_unit_test(leaves_old_bytes_when_the_disk_is_full),
+        cmocka_unit_test(staged_files_appear_together),
+        cmocka_unit_test(a_name_that_cannot_be_given_puts_back_what_was_there),
+        cmocka_unit_test(many_staged_files_need_few_descriptors),
         cmocka_unit_test(lists_and_removes_folders),
         cmocka_unit_test(locks_out_others_until_the_holder_is_gone),
         cmocka_unit_test(maps_files_of_any_length),

@@ -86,7 +86,7 @@ static void the_sum_of_edited_tracks_is_the_edit_of_their_sum(void **state) {
     Tracks tracks;
     Edit edit;
     MixPlan plan;
-    MixTracks *made;
+    Staged staged = {0};
     an_edit(&edit);
     assert_int_equal(path_join(out, folder, "song_tracks"), BS_OK);
     assert_int_equal(path_join(song, folder, "song.wav"), BS_OK);
@@ -100,13 +100,13 @@ static void the_sum_of_edited_tracks_is_the_edit_of_their_sum(void **state) {
     assert_true(lowest < 1); /* some sum is over full scale, so that this is tested too */
     assert_int_equal(audio_create(&w, song, RATE, 2, 32), BS_OK);
     assert_int_equal(mix_render(&plan, &edit, r, w, NULL, NULL), BS_OK);
-    assert_int_equal(mix_tracks(&made, &plan, &edit, &tracks, out, 0, NULL, NULL), BS_OK);
+    assert_int_equal(mix_tracks(&plan, &edit, &tracks, out, 0, &staged, NULL, NULL), BS_OK);
     char **names;
     size_t n_names;
     assert_int_equal(dir_list(out, &names, &n_names), BS_OK);
     for (size_t i = 0; i < n_names; i++) assert_int_equal(names[i][0], '.'); /* nothing has its name yet */
     free(names);
-    assert_int_equal(mix_tracks_finish(made), BS_OK);
+    assert_int_equal(staged_commit(&staged), BS_OK);
     assert_int_equal(audio_finish(w), BS_OK);
     audio_close(r);
 
@@ -205,16 +205,17 @@ static void tracks_that_are_given_up_leave_nothing(void **state) {
     Tracks tracks;
     Edit edit;
     MixPlan plan;
-    MixTracks *made;
+    Staged staged = {0};
     an_edit(&edit);
     assert_int_equal(path_join(out, folder, "gone_tracks"), BS_OK);
     assert_int_equal(audio_open(&r, paths, 1), BS_OK);
     assert_int_equal(tracks_open(&tracks, stems), BS_OK);
     assert_int_equal(mix_plan_tracks(&plan, &edit, r, &tracks, NULL, NULL), BS_OK);
-    assert_int_equal(mix_tracks(&made, &plan, &edit, &tracks, out, 16, NULL, NULL), BS_OK);
-    mix_tracks_abandon(made);
+    assert_int_equal(mix_tracks(&plan, &edit, &tracks, out, 16, &staged, NULL, NULL), BS_OK);
+    staged_drop(&staged);
     assert_false(file_exists(out));
-    assert_int_equal(mix_tracks(&made, &plan, &edit, &tracks, out, 17, NULL, NULL), BS_INVALID);
+    assert_int_equal(mix_tracks(&plan, &edit, &tracks, out, 17, &staged, NULL, NULL), BS_INVALID);
+    staged_drop(&staged);
     assert_false(file_exists(out));
     audio_close(r);
     tracks_drop(&tracks);

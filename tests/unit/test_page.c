@@ -153,7 +153,8 @@ static void make_page(ByteWriter *w, double length_s, const double (*wants)[2], 
                                  .samples = &samples,
                                  .n_samples = samples};
     PageSound sound;
-    page_sound_init(&sound, work, folder);
+    Steps unseen = {0};
+    page_sound_init(&sound, work, folder, &unseen);
     for (int32_t i = 0; i < n_wants; i++)
         page_sound_want(&sound, (int64_t)(wants[i][0] * RATE), (int64_t)(wants[i][1] * RATE));
     bytes_init(w, 64 << 20);
