@@ -99,6 +99,14 @@ out:
     return st;
 }
 
+static Status check_bits(const EditWork *w) {
+    const char *format = path_extension(w->set.out);
+    const bool has_bits = !strcasecmp(format, "wav") || !strcasecmp(format, "flac");
+    if (!w->set.bits || has_bits || w->set.tracks[0]) return BS_OK;
+    return fail(BS_INVALID, "--bits %lld: only wav and flac have a depth, %s has none; leave it out",
+                (long long)w->set.bits, w->set.out);
+}
+
 /* The recording: as named, else as the edit of --from names it. */
 static Status find_recording(EditWork *w, const char *usage) {
     if (w->set.from[0] && !w->n_files) {
@@ -139,6 +147,7 @@ Status edit_check(EditWork *w, const char *usage) {
     TRY(check_options(w));
     TRY(find_recording(w, usage));
     if (!w->set.out[0]) return fail(BS_INVALID, "no -o OUT given: where should the song go?");
+    TRY(check_bits(w));
     TRY(check_outputs(w));
     TRY(audio_open(&w->reader, w->files, w->n_files));
     view_sources(w);

@@ -66,6 +66,7 @@ refuse "align over edit"    "edit itself"    "$B/bandsaw-editor" align out/raw.w
 refuse "align output there" "force"          "$B/bandsaw-editor" align out/raw.wav out/song.flac -o out/there.wav
 rm out/raw.wav out/song.flac
 refuse "output format"      "flac"           edit "$raw" -o out/a.xyz
+refuse "bits of an mp3"      "--bits"         edit "$raw" -o out/a.mp3 --bits 16
 refuse "no such folder"     "no such file"   edit "$raw" -o out/no/such/a.wav
 refuse "folder is a file"   "not a directory" edit "$raw" -o out/there.wav/a.wav
 refuse "target too long"    "at most"        edit "$raw" -o out/a.wav --target 2:00:00

@@ -2,6 +2,7 @@
 /* Made-up songs and observations for tests and benches of networks: random, with every shape right. */
 #include "common/core/rng.h"
 #include "common/env/env.h"
+#include "common/model/policy_net.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,4 +42,16 @@ static inline void fixture_obs(EnvObs *obs, int32_t n_units, int i, uint64_t see
         obs->n_legal += obs->mask[a] = rng_below(&rng, 3) > 0 && !absent;
     }
     if (!obs->n_legal) obs->n_legal = obs->mask[0] = 1;
+}
+
+/* A small network with random weights, as it is served. */
+static inline void fixture_weights(ByteWriter *w, uint64_t seed) {
+    PolicySpec spec;
+    PolicyNet *net;
+    bytes_init(w, 1 << 24);
+    if (policy_spec_named(&spec, "tiny") != BS_OK ||
+        policy_net_new(&net, nn_ops_cpu(), &spec, (PolicyLimits){1, 1, 1}, seed) != BS_OK ||
+        policy_net_save(net, true, w) != BS_OK)
+        abort();
+    policy_net_free(net);
 }

@@ -28,6 +28,7 @@
 #include "featurizer/featurize.h"
 #include "simulator/session.h"
 #include "simulator/simulate.h"
+#include "tests/unit/model_fixture.h"
 
 static char folder[64];
 
@@ -206,9 +207,15 @@ static void a_contest_ranks_the_right_edit_over_chance_and_repeats_itself(void *
                     "--seeds", "2", "--quiet", "--render", in_folder("renders"), (char *)NULL);
     Status again = run(verb_eval, "eval", data, "--policies", "random,crop,right", "--json", second,
                        "--threads", "1", "--seeds", "2", "--quiet", (char *)NULL);
+    Status there =
+        run(verb_eval, "eval", data, "--policies", "crop", "--json", first, "--quiet", (char *)NULL);
+    Status twice = run(verb_eval, "eval", data, "--policies", "crop", "--render", in_folder("renders"),
+                       "--quiet", (char *)NULL);
     stdout_back(out);
     assert_int_equal(st, BS_OK);
     assert_int_equal(again, BS_OK);
+    assert_int_equal(there, BS_EXISTS);
+    assert_int_equal(twice, BS_EXISTS);
     Json *a, *b;
     const Json *rows_a, *rows_b;
     size_t n;
@@ -227,6 +234,44 @@ static void a_contest_ranks_the_right_edit_over_chance_and_repeats_itself(void *
     json_free(a);
     json_free(b);
     assert_true(file_exists(in_folder("renders/song0001_raw.song.flac")));
+}
+
+/* Weights that know nothing still draw songs that differ and hold what must be in them. */
+static void a_network_makes_candidates_that_differ(void **state) {
+    (void)state;
+    enum { SONGS = 3 };
+    Session session;
+    ByteWriter weights;
+    Edit edits[SONGS];
+    const char *raw = in_folder("net.wav"), *policy = in_folder("net.safetensors"),
+               *song = in_folder("net_song.wav");
+    fixture_weights(&weights, 7);
+    assert_int_equal(file_replace(policy, weights.bytes, weights.n_bytes), BS_OK);
+    bytes_drop(&weights);
+    assert_int_equal(session_make(&session, "x", 23, 60), BS_OK);
+    assert_int_equal(audio_save(raw, session.samples, session.n_samples, 2, SESSION_RATE, 16), BS_OK);
+    const EditSegment *kept = &session.truth->edit.segments[0]; /* music, so that it can be asked for */
+    char must[64];
+    const double from_s = (double)kept->start_sample / SESSION_RATE;
+    snprintf(must, sizeof must, "%.3f-%.3f", from_s + 0.5, from_s + 2);
+    session_drop(&session);
+    assert_int_equal(run(verb_edit, "edit", raw, "-o", song, "--target", "16", "--policy", policy,
+                         "--candidates", "3", "--must", must, "--quiet", (char *)NULL),
+                     BS_OK);
+    for (int k = 0; k < SONGS; k++) {
+        char name[64];
+        bool holds = false;
+        snprintf(name, sizeof name, "net_song-%d.wav.json", k + 1);
+        assert_int_equal(edit_json_read(&edits[k], in_folder(name)), BS_OK);
+        for (int32_t i = 0; i < edits[k].n_segments; i++) {
+            const EditSegment *s = &edits[k].segments[i];
+            holds |= (double)s->start_sample <= (from_s + 1.2) * SESSION_RATE &&
+                     (double)s->end_sample >= (from_s + 1.3) * SESSION_RATE;
+        }
+        assert_true(holds);
+        for (int j = 0; j < k; j++) assert_false(edit_equal(&edits[j], &edits[k]));
+    }
+    for (int k = 0; k < SONGS; k++) edit_drop(&edits[k]);
 }
 
 static void rows_are_named_or_refused_in_words(void **state) {
@@ -381,6 +426,7 @@ int main(void) {
         cmocka_unit_test(any_format_rate_and_channel_count_gives_a_song_of_the_asked_length),
         cmocka_unit_test(lossless_songs_hold_the_bits_of_the_recording),
         cmocka_unit_test(a_contest_ranks_the_right_edit_over_chance_and_repeats_itself),
+        cmocka_unit_test(a_network_makes_candidates_that_differ),
         cmocka_unit_test(rows_are_named_or_refused_in_words),
         cmocka_unit_test(intervals_cover_the_mean_as_often_as_they_say),
         cmocka_unit_test(curves_follow_the_last_epoch_and_pass_over_torn_lines),

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/model/policy_net.h"
 #include "common/nn/nn.h"
 #include "common/policy/policy.h"
+#include "tests/unit/model_fixture.h"
 #include "tests/unit/song_maker.h"
 
 enum { N_SONGS = 12, N_JOBS = 3 };
@@ -184,19 +184,6 @@ static void retarget_keeps_clear_of_never(void **state) {
     song_free(song);
 }
 
-/* A small network with random weights, as it is served. */
-static void weights_made(ByteWriter *w, uint64_t seed) {
-    PolicySpec spec;
-    PolicyNet *net;
-    bytes_init(w, 1 << 24);
-    assert_int_equal(policy_spec_named(&spec, "tiny"), BS_OK);
-    assert_int_equal(policy_net_new(&net, nn_ops_cpu(), &spec,
-                                    (PolicyLimits){.max_units = 1, .max_steps = 1, .max_episodes = 1}, seed),
-                     BS_OK);
-    assert_int_equal(policy_net_save(net, true, w), BS_OK);
-    policy_net_free(net);
-}
-
 static float net_reward(PolicyKind kind, const ByteWriter *w, const EnvSong *es, const Job *job,
                         uint64_t seed, Trajectory *t) {
     Policy *policy;
@@ -216,7 +203,7 @@ static void the_best_of_some_tries_is_never_below_the_greedy_one(void **state) {
     ByteWriter w;
     Trajectory t, again;
     int better = 0;
-    weights_made(&w, 5);
+    fixture_weights(&w, 5);
     assert_int_equal(trajectory_init(&t, ENV_MAX_STEPS), BS_OK);
     assert_int_equal(trajectory_init(&again, ENV_MAX_STEPS), BS_OK);
     for (uint64_t s = 0; s < 6; s++) {
@@ -240,6 +227,23 @@ static void the_best_of_some_tries_is_never_below_the_greedy_one(void **state) {
     bytes_drop(&w);
 }
 
+static void weights_of_another_environment_are_refused_when_they_are_opened(void **state) {
+    (void)state;
+    ByteWriter w;
+    Policy *policy;
+    fixture_weights(&w, 5);
+    char *version = memmem(w.bytes, w.n_bytes, "\"env_version\":\"", 15);
+    assert_non_null(version);
+    version[15]++;
+    assert_int_equal(policy_open(&policy, POLICY_NET_BEST, w.bytes, w.n_bytes), BS_VERSION);
+    assert_non_null(strstr(error_text(), "env_version"));
+    version[15]--;
+    assert_int_equal(policy_open(&policy, POLICY_NET_BEST, w.bytes, w.n_bytes - 4), BS_CORRUPT);
+    assert_int_equal(policy_open(&policy, POLICY_NET_BEST, w.bytes, w.n_bytes), BS_OK);
+    policy_close(policy);
+    bytes_drop(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_baseline_ends_inside_the_window_and_retarget_is_best),
@@ -247,6 +251,7 @@ int main(void) {
         cmocka_unit_test(random_episodes_differ_with_their_seeds),
         cmocka_unit_test(a_song_at_the_address_of_another_is_another),
         cmocka_unit_test(retarget_keeps_clear_of_never),
+        cmocka_unit_test(weights_of_another_environment_are_refused_when_they_are_opened),
         cmocka_unit_test(the_best_of_some_tries_is_never_below_the_greedy_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
