@@ -84,9 +84,6 @@ static void reads_every_form_of_flag(void **state) {
     assert_false(s.force);
     assert_int_equal(n_rest, 0);
     assert_int_equal(s.batch, 1000);
-    assert_int_equal(PARSE(&s, "--force", "--force", "no", "data"), BS_OK);
-    assert_false(s.force);
-    assert_int_equal(n_rest, 1);
     assert_int_equal(PARSE(&s, "--force", "data"), BS_OK);
     assert_true(s.force);
     assert_int_equal(n_rest, 1);
