@@ -12,7 +12,7 @@
 #include "common/song/song.h"
 
 enum {
-    ENV_VERSION = 2, /* changes whenever the same actions could give another edit or reward */
+    ENV_VERSION = 3, /* changes whenever the same actions could give another edit or reward */
     ENV_TARGETS = 32,
     ENV_PAIRS = 16,
     ENV_MAX_UNITS = 4096, /* of one tune with what lies between its takes */

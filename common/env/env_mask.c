@@ -115,15 +115,6 @@ static inline bool keep_legal(const Env *e, int span) {
     return append_fits(e, p, e->es->units[p].end[span], 1, -1);
 }
 
-static inline bool may_cut(const Env *e) {
-    const EnvNow *now = &e->now;
-    return !now->owed && now->playhead < e->es->n && now->cuts < ENV_MAX_CUTS && now->n_steps < CUT_STEPS;
-}
-
-static inline bool cut_legal(const Env *e, int span) {
-    return may_cut(e) && e->es->units[e->now.playhead].spans >> span & 1;
-}
-
 static inline bool loop_legal(const Env *e, int span, int times) {
     int32_t p = e->now.playhead;
     if (e->now.owed > 1 || p >= e->es->n || !(e->es->units[p].loops >> span & 1)) return false;
@@ -166,6 +157,26 @@ static inline bool jump_legal(const Env *e, int i, int fade) {
         (e->now.last < 0 || v == e->now.last + 1 || e->now.run < n || target_room(e, i, v) < n))
         return false;
     return run_fits(e, v, n);
+}
+
+static inline bool may_cut(const Env *e) {
+    const EnvNow *now = &e->now;
+    return now->playhead < e->es->n && now->cuts < ENV_MAX_CUTS && now->n_steps < CUT_STEPS;
+}
+
+/* A jump that has not landed may be moved on to where it could have gone itself, so the state is one that is
+ * known to have a way on. */
+static inline bool may_land(const Env *e, int32_t v) {
+    const EnvNow *now = &e->now;
+    if (now->playhead == now->last + 1 || v == now->last + 1 || v >= e->es->n) return false;
+    if (now->last < 0 && e->plan.job.start_unit >= 0) return false;
+    if (now->armed != FADE_SHORT && fade_room(e->es, now->last, v) < now->owed) return false;
+    return run_fits(e, v, now->owed);
+}
+
+static inline bool cut_legal(const Env *e, int span) {
+    if (!may_cut(e) || !(e->es->units[e->now.playhead].spans >> span & 1)) return false;
+    return !e->now.owed || may_land(e, e->es->units[e->now.playhead].end[span]);
 }
 
 /* With nothing asked but the window, and an edit still short, only lengths decide on the anchor's menu. */
@@ -280,7 +291,11 @@ static int mask_spans(const Env *e, uint8_t *mask) {
     int32_t p = e->now.playhead;
     if (p >= e->es->n) return 0;
     const EnvUnit *x = &e->es->units[p];
-    int cuts = may_cut(e) ? x->spans : 0, loops = e->now.owed <= 1 ? x->loops : 0, n_legal = 0;
+    int cuts = may_cut(e) ? x->spans : 0;
+    if (e->now.owed)
+        for (int k = 0; k < SPANS; k++)
+            if (cuts >> k & 1 && !may_land(e, x->end[k])) cuts &= ~(1 << k);
+    int loops = e->now.owed <= 1 ? x->loops : 0, n_legal = 0;
     for (int k = 0; k < SPANS; k++) {
         bool keep = x->spans >> k & 1 && append_fits(e, p, x->end[k], 1, -1);
         mask[ACT_KEEP + k] = keep;

@@ -5,11 +5,22 @@
  *   0 the first open must   1 the end unit   2 the first allowed beat   3 the next beat of the form
  *   (no_reorder)   4 the first unkept beat (no_loop)   5 the playhead
  * A target that is there twice is offered at its first place only. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/env/env_state.h"
 
-enum { SAME_BEAT = 7, NEXT_BAR = 4, DOWNBEATS = 3, PHRASES = 2, SECTIONS = 4, WINDOW = 256 };
+enum {
+    SAME_BEAT = 7,
+    NEXT_BAR = 2,
+    SAME_MUSIC = 4,
+    FORM_SECTIONS = 4,
+    TAKES = 6,
+    DOWNBEATS = 1,
+    PHRASES = 1,
+    SECTIONS = 1,
+    WINDOW = 256,
+};
 
 typedef struct Pick {
     int32_t *target;
@@ -24,20 +35,38 @@ static void pick_add(Pick *p, int32_t v) {
     p->target[p->n++] = v;
 }
 
-/* Units that play beat `pid` outside `take`, the least flawed bars first, at most `max` <= 8. */
-static void pick_performances(const EnvSong *es, Pick *p, int32_t pid, int32_t take, int max) {
-    int32_t best[8];
-    int n = 0;
+/* The units of the least flawed bars, the first of equal ones first. */
+typedef struct Best {
+    int32_t unit[8];
+    int n, max;
+} Best;
+
+/* Adds the units that play beat `pid` outside `take`. */
+static void best_performances(const EnvSong *es, const Pick *p, int32_t pid, int32_t take, Best *best) {
     for (int32_t i = es->pid_first[pid]; i < es->pid_first[pid + 1]; i++) {
         int32_t v = es->pid_units[i];
         float flaw = es->units[v].bar_flaw;
         if (es->units[v].take == take || v == p->anchor) continue;
-        if (n == max && es->units[best[max - 1]].bar_flaw <= flaw) continue;
-        int at = n < max ? n++ : max - 1;
-        for (; at > 0 && es->units[best[at - 1]].bar_flaw > flaw; at--) best[at] = best[at - 1];
-        best[at] = v;
+        if (best->n == best->max && es->units[best->unit[best->max - 1]].bar_flaw <= flaw) continue;
+        int at = best->n < best->max ? best->n++ : best->max - 1;
+        for (; at > 0 && es->units[best->unit[at - 1]].bar_flaw > flaw; at--)
+            best->unit[at] = best->unit[at - 1];
+        best->unit[at] = v;
     }
-    for (int i = 0; i < n; i++) pick_add(p, best[i]);
+}
+
+static void pick_performances(const EnvSong *es, Pick *p, int32_t pid, int32_t take, int max) {
+    Best best = {.max = max};
+    best_performances(es, p, pid, take, &best);
+    for (int i = 0; i < best.n; i++) pick_add(p, best.unit[i]);
+}
+
+/* Other beats of the form with the music of beat `pid`: another chorus. */
+static void pick_same_music(const EnvSong *es, Pick *p, const EnvTune *tune, int32_t pid) {
+    Best best = {.max = SAME_MUSIC};
+    for (int32_t other = tune->pid0; other < tune->pid0 + tune->n_pid; other++)
+        if (other != pid && es->music[other] == es->music[pid]) best_performances(es, p, other, -1, &best);
+    for (int i = 0; i < best.n; i++) pick_add(p, best.unit[i]);
 }
 
 /* The beat of the form that comes at the anchor, -1 unknown; *take is who would play it uncut. */
@@ -89,6 +118,50 @@ static void pick_cheapest(const EnvSong *es, Pick *p, int32_t tune) {
     for (int i = 0; i < n; i++) pick_add(p, best[i]);
 }
 
+/* The sections of the form, nearest to beat `pid` first, each where it is performed best. */
+static void pick_form_sections(const EnvSong *es, Pick *p, int32_t tune, int32_t pid) {
+    int32_t best[FORM_SECTIONS], far[FORM_SECTIONS], n = 0;
+    for (int32_t i = 0; i < es->n_sections; i++) {
+        const EnvSection *s = &es->sections[i];
+        const int32_t at = es->units[s->first].pid;
+        if (es->units[s->first].tune != tune || at < 0 || s->first == p->anchor) continue;
+        const int32_t d = abs(at - pid);
+        int32_t k = 0;
+        while (k < n && es->units[es->sections[best[k]].first].pid != at) k++;
+        if (k < n) { /* there already: the better performance */
+            if (s->flaw < es->sections[best[k]].flaw) best[k] = i;
+            continue;
+        }
+        if (n == FORM_SECTIONS && far[n - 1] <= d) continue;
+        for (k = n < FORM_SECTIONS ? n++ : n - 1; k > 0 && far[k - 1] > d; k--)
+            best[k] = best[k - 1], far[k] = far[k - 1];
+        best[k] = i;
+        far[k] = d;
+    }
+    for (int32_t k = 0; k < n; k++) pick_add(p, es->sections[best[k]].first);
+}
+
+static bool has_take(const EnvSong *es, const Pick *p, int32_t take) {
+    for (int i = 0; i < p->n; i++)
+        if (es->units[p->target[i]].take == take) return true;
+    return false;
+}
+
+/* Where takes begin that the menu has no place in, the nearest to the anchor: cuts lead on from there. */
+static void pick_takes(const EnvSong *es, Pick *p, int32_t tune) {
+    int32_t first[TAKES], far[TAKES], n = 0;
+    for (int32_t t = 0; t < es->song->n_takes; t++) {
+        const int32_t v = es->song->takes[t].first_unit, d = abs(v - p->anchor);
+        if (es->song->takes[t].tune != tune || v == p->anchor || has_take(es, p, t)) continue;
+        if (n == TAKES && far[n - 1] <= d) continue;
+        int k = n < TAKES ? n++ : n - 1;
+        for (; k > 0 && far[k - 1] > d; k--) first[k] = first[k - 1], far[k] = far[k - 1];
+        first[k] = v;
+        far[k] = d;
+    }
+    for (int k = 0; k < n; k++) pick_add(p, first[k]);
+}
+
 static void pick_targets(const EnvSong *es, Pick *p) {
     int32_t take, tune = tune_at(es, p->anchor), pid = next_pid(es, p->anchor, &take);
     if (tune < 0) return;
@@ -99,7 +172,10 @@ static void pick_targets(const EnvSong *es, Pick *p) {
         int32_t next = pid, here = x[es->pid_units[es->pid_first[pid]]].pos;
         while (next < last_pid && x[es->pid_units[es->pid_first[next]]].pos / meter <= here / meter) next++;
         if (next != pid) pick_performances(es, p, next, -1, NEXT_BAR);
+        pick_same_music(es, p, &es->tunes[tune], pid);
     }
+    pick_form_sections(es, p, tune, pid < 0 ? es->tunes[tune].pid0 : pid);
+    pick_takes(es, p, tune);
     int n[3] = {DOWNBEATS, PHRASES, SECTIONS};
     static const Span span[3] = {SPAN_BAR, SPAN_PHRASE, SPAN_SECTION};
     for (int k = 0; k < 3; k++)

@@ -291,6 +291,8 @@ Status plan_make(Env *e, const Job *job);
 /* env_parse.c: env_parse that says how many units were made at most, where it fails. */
 Status parse_units(Env *e, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
                    uint8_t *actions, int32_t max, int32_t *n_actions, int32_t *reached);
+/* The fewest cuts from one unit to another; more than ENV_MAX_CUTS when that many do not get there. */
+int cuts_between(const EnvSong *es, int32_t at, int32_t to);
 
 /* env_step.c */
 void state_apply(Env *e, int action, bool rewards);

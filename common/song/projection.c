@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEAR = 4, PAIRS = NEAR * NEAR, MOST_UNITS = 1 << 20 };
+enum { NEAR = 4, PAIRS = NEAR * NEAR, MOST_UNITS = 1 << 20, BEATS_AWAY = 8 };
 static const double together = 0.25; /* of a beat that both sides move */
 static const double broken_bar = 0.1;
-static const double shortest_beat_s = 0.2, longest_beat_s = 2;
+static const double shortest_beat_s = 0.2, longest_beat_s = 2, plain_beat_s = 0.5;
 static const double worthless_loss = 0.3;
 
 /* A sample of the recording and the edges around it. Edge u is where unit u begins; n_units is the end. */
@@ -28,11 +28,26 @@ static int64_t edge_sample(const Song *song, int32_t edge) {
     return edge < song->n_units ? song->units[edge].start_sample : song->n_samples;
 }
 
+static bool is_beat(const Song *song, int32_t unit) {
+    return unit >= 0 && unit < song->n_units && song->units[unit].kind == UNIT_BEAT;
+}
+
+/* Of the unit, or where it is none, as a tail, of the beat next to it: both sides of a seam must be measured
+ * alike. */
+static double beat_samples(const Song *song, int32_t unit) {
+    const double hz = song->sample_rate_hz;
+    for (int32_t far = 0; far <= BEATS_AWAY; far++)
+        for (int side = -1; side <= 1; side += 2)
+            if (is_beat(song, unit + side * far))
+                return fmin(fmax((double)song_unit_samples(song, unit + side * far), shortest_beat_s * hz),
+                            longest_beat_s * hz);
+    return plain_beat_s * hz;
+}
+
 static Place place_of(const Song *song, int64_t at) {
     Place p;
     const int32_t unit = song_unit_at(song, at < song->n_samples ? at : song->n_samples - 1);
-    const double hz = song->sample_rate_hz, length = (double)song_unit_samples(song, unit);
-    const double beat = fmin(fmax(length, shortest_beat_s * hz), longest_beat_s * hz);
+    const double beat = beat_samples(song, unit);
     for (int i = 0; i < NEAR; i++) {
         int32_t edge = unit - 1 + i;
         edge = edge < 0 ? 0 : edge > song->n_units ? song->n_units : edge;
@@ -40,10 +55,6 @@ static Place place_of(const Song *song, int64_t at) {
         p.off[i] = (double)(edge_sample(song, edge) - at) / beat;
     }
     return p;
-}
-
-static bool is_beat(const Song *song, int32_t unit) {
-    return unit < song->n_units && song->units[unit].kind == UNIT_BEAT;
 }
 
 static double seam_cost(const Song *song, const Seam *s, int pair) {
@@ -97,7 +108,7 @@ static void find_seams(const Song *song, const Edit *made, Seam *seams) {
             }
             const EditSegment *x = &segments[k - 1];
             const Seam *before = &seams[k - 1];
-            const double beat = (double)song_unit_samples(song, song_unit_at(song, x->start_sample));
+            const double beat = beat_samples(song, song_unit_at(song, x->start_sample));
             s->cost[q] = INFINITY;
             for (int p = 0; p < PAIRS; p++) {
                 const bool gone = before->enter.edge[p % NEAR] >= s->leave.edge[q / NEAR];

@@ -1,6 +1,7 @@
 """The environment's rules in plain Python, for Jobs that ask for a window only: an independent reading of
 docs/environment.md that the tests compare with the C step by step, and what the benchmark calls plain Python. Menus are
-given, and so is whether a fade longer than short is possible; there are no observations and no rewards."""
+given, and so is whether a fade longer than short is possible (and with it whether a jump that waits in one may be moved);
+there are no observations and no rewards."""
 
 BEAT, MAX_CUTS, FREE_UNITS = 0, 8, 256
 CUT, REST, LOOP, CROSSFADE, REORDER, ACTIONS = 4, 8, 9, 21, 181, 197
@@ -48,6 +49,21 @@ class PlainEnv:
         s = self.song
         return b <= s.n and not any(s.other[a:b]) and self.length + times * (s.start[b] - s.start[a]) <= self.hi
 
+    @property
+    def in_flight(self):
+        """A jump that has not landed."""
+        return self.owed > 0 and self.playhead != self.last + 1
+
+    @property
+    def unsure(self):
+        """Whether it may be moved is not known here."""
+        return self.in_flight and self.fade > 0
+
+    def may_cut(self, to):
+        if self.cuts == MAX_CUTS or not self.owed:
+            return self.cuts < MAX_CUTS
+        return self.in_flight and to != self.last + 1 and self.fits(to, to + self.owed)
+
     def mask(self, target, pair):
         """As the C has it, but for the fades longer than short."""
         s, p, m = self.song, self.playhead, [0] * ACTIONS
@@ -56,7 +72,7 @@ class PlainEnv:
             for k in range(4):
                 if k == 0 or ends[k] != ends[k - 1]:
                     m[k] = self.fits(p, ends[k])
-                    m[CUT + k] = not self.owed and self.cuts < MAX_CUTS
+                    m[CUT + k] = self.may_cut(ends[k])
                 same = any(starts[i] and ends[i] == ends[k] for i in range(k))
                 if self.owed <= 1 and s.kind[p] == BEAT and starts[k] and not same:
                     for times in (2, 3, 4):
@@ -83,7 +99,7 @@ class PlainEnv:
         self.out.extend(range(a, b))
         self.length += self.song.start[b] - self.song.start[a]
         self.owed = max(0, self.owed - (b - a))
-        self.cuts, self.playhead = 0, b
+        self.cuts, self.fade, self.playhead = 0, 0, b
 
     def step(self, action, target, pair):
         s, p = self.song, self.playhead
@@ -101,11 +117,11 @@ class PlainEnv:
                 self.append(p, end)
         elif action < REORDER:
             i, fade = divmod(action - CROSSFADE, FADES)
-            self.playhead, self.owed = target[i], (1, 1, 1, 2, 4)[fade]
+            self.playhead, self.fade, self.owed = target[i], fade, (1, 1, 1, 2, 4)[fade]
         else:
             a, go_on = pair[action - REORDER]
             self.append(a, s.ends[a][3])
-            self.playhead, self.owed = go_on, 1
+            self.playhead, self.fade, self.owed = go_on, 0, 1
         self.settle()
 
     def settle(self):
@@ -113,6 +129,8 @@ class PlainEnv:
         while not self.done:
             if self.may_rest() and self.length + self.song.shortest > self.hi:
                 self.done = True
+            elif self.unsure:
+                return
             elif self.owed:
                 legal = [a for a, x in enumerate(self.mask((), ())) if x]
                 if len(legal) != 1:

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 import bandsaw
 from bandsaw import layout
-from plain_env import CROSSFADE, FADES, REORDER, TARGETS, PlainEnv, PlainSong
+from plain_env import CROSSFADE, CUT, FADES, REORDER, REST, TARGETS, PlainEnv, PlainSong
 
 DATA = sys.argv[1]
 
@@ -195,6 +195,8 @@ def plain_game(env, rng, steps):
             target, pair = row["target"][0].tolist(), row["pair"][0].tolist()
             _, _, done, _, info = env.step(a)
             plain.step(a, target, pair)
+            if not done and plain.unsure and plain.playhead != row["playhead"][0]:  # it could not be moved, so it landed
+                plain.step(0, (), ())
             forced = int(row["last_action"][0])
             if not done and forced != a and CROSSFADE <= forced < REORDER:  # all that this menu left, unseen from here
                 plain.step(forced, [int(row["playhead"][0])] * TARGETS, ())
@@ -212,7 +214,8 @@ def plain_python_reads_the_rules_in_the_same_way():
         assert plain.last == row["last_kept"][0]
         mask = plain.mask(row["target"][0].tolist(), row["pair"][0].tolist())
         got = u.action_masks()
-        wrong = [bandsaw.action_text(a) for a in short if bool(mask[a]) != bool(got[a])]
+        known = [a for a in short if not (plain.unsure and CUT <= a < REST)]
+        wrong = [bandsaw.action_text(a) for a in known if bool(mask[a]) != bool(got[a])]
         assert not wrong, wrong
 
 

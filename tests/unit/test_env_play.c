@@ -239,6 +239,64 @@ static void mask_says_what_step_accepts(void **state) {
     }
 }
 
+/* A CUT before a jump has landed is the jump to where it then lands, in the same fade. */
+static void a_jump_that_has_not_landed_is_moved_by_cuts(void **state) {
+    (void)state;
+    int32_t n_moved = 0, n_long = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        Play p = play_open(seed);
+        Rng r = rng_at(seed, 9);
+        Job job = env_jobs_job(p.song, &r, false);
+        if (env_reset(p.env, &job) != BS_OK) {
+            play_close(&p);
+            continue;
+        }
+        while (!env_done(p.env)) {
+            const int32_t *units;
+            const uint8_t *fades;
+            Status st;
+            env_observe(p.env, &obs);
+            const int a = random_action(obs.mask, &r, 2), fade = (a - ACT_CROSSFADE) % FADE_COUNT;
+            const bool jump = a >= ACT_CROSSFADE && a < ACT_REORDER;
+            const int32_t last = obs.last_kept, n = env_out_units(p.env, &units, &fades);
+            env_step(p.env, a, NULL, &st);
+            if (!jump || env_done(p.env)) continue;
+            env_observe(p.env, &obs_other);
+            const int32_t from = obs_other.playhead;
+            if (!obs_other.mask[ACT_CUT] || obs_other.last_action != a ||
+                env_out_units(p.env, &units, &fades) != n)
+                continue;
+            for (int k = 0; k < ENV_TARGETS * FADE_COUNT; k++)
+                assert_false(obs_other.mask[ACT_CROSSFADE + k]);
+            assert_false(obs_other.mask[ACT_REST]);
+            env_step(p.env, ACT_CUT + SPAN_BEAT, NULL, &st);
+            assert_int_equal(st, BS_OK);
+            while (env_out_units(p.env, &units, &fades) == n)
+                env_step(p.env, ACT_KEEP + SPAN_BEAT, NULL, &st);
+            assert_int_equal(units[n], from + 1);
+            assert_int_equal(fades[n], last >= 0 ? fade : FADE_SHORT);
+            n_moved++;
+            n_long += fade != FADE_SHORT;
+        }
+        play_close(&p);
+    }
+    assert_true(n_moved > 100 && n_long > 10);
+}
+
+static void nothing_moves_the_start_that_was_asked_for(void **state) {
+    (void)state;
+    Play p = play_open(3);
+    Job job;
+    uint8_t mask[ENV_ACTIONS];
+    job_init(&job, p.song);
+    job.tune = p.song->takes[0].tune;
+    job.start_unit = p.song->takes[0].first_unit + 2;
+    assert_int_equal(env_reset(p.env, &job), BS_OK);
+    env_legal(p.env, mask);
+    for (int k = 0; k < SPANS; k++) assert_false(mask[ACT_CUT + k]);
+    play_close(&p);
+}
+
 /* Units of a few samples and windows of many units: the pace rules are what bounds these episodes. */
 static void tiny_units_and_long_windows_end_as_well(void **state) {
     (void)state;
@@ -308,6 +366,8 @@ int main(void) {
         cmocka_unit_test(random_play_stays_in_its_window_and_can_be_told_again),
         cmocka_unit_test(random_play_meets_every_constraint_it_accepts),
         cmocka_unit_test(mask_says_what_step_accepts),
+        cmocka_unit_test(a_jump_that_has_not_landed_is_moved_by_cuts),
+        cmocka_unit_test(nothing_moves_the_start_that_was_asked_for),
         cmocka_unit_test(tiny_units_and_long_windows_end_as_well),
         cmocka_unit_test(replay_names_the_step_that_is_not_legal),
     };

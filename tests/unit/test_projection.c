@@ -217,10 +217,10 @@ static void what_no_actions_make_becomes_the_nearest_that_some_do(void **state) 
         env_song_free(es);
         drop_case(&c);
     }
-    assert_in_range(n_changed, n_rounds / 4, n_rounds);
+    assert_in_range(n_changed, n_rounds / 4, n_rounds); /* long fades where there is no room */
     if (getenv("SHOW"))
         print_message("%d of %d changed, mean loss %.3f\n", n_changed, n_rounds, total / n_rounds);
-    assert_true(total / n_rounds < 0.15);
+    assert_true(total / n_rounds < 0.03);
 }
 
 int main(void) {
