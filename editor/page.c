@@ -72,7 +72,10 @@ static void put_reason(ByteWriter *w, const Piece *p, const Alternative *list, i
             least = fminf(least, list[k].flaw);
             better += list[k].flaw < p->flaw - telling;
         }
-        if (better)
+        if (better == 1 && n == 1)
+            bytes_printf(w, "The other take has fewer mistakes here (%.0f %% against %.0f %%). ",
+                         (double)(100 * least), (double)(100 * p->flaw));
+        else if (better)
             bytes_printf(w, "%d of %d other takes %s fewer mistakes here (%.0f %% against %.0f %%). ", better,
                          n, better == 1 ? "has" : "have", (double)(100 * least), (double)(100 * p->flaw));
         else if (least < p->flaw + telling)
@@ -231,9 +234,9 @@ static Status put_song(Page *page, const EditedSong *s, int32_t number) {
     TRY(page_sound_song(&page->sound, w, s, song));
     bytes_printf(w, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"picture of the edit\">");
     picture_put(w, work, s, number);
-    bytes_printf(
-        w, "</div>\n<p class=\"note\">Colours are takes; the higher, the louder; red on the "
-           "floor is what sounds wrong; dashes are where phrases meet. A click plays from there.</p>\n");
+    bytes_printf(w, "</div>\n<p class=\"note\">Colours are takes; the higher, the louder; red on the "
+                    "floor is what sounds wrong; dashes are where phrases meet. A click plays from there. "
+                    "<span class=\"narrow\">Swipe it sideways to see the rest.</span></p>\n");
     put_segments(page, s, number);
     if (s->plan.n_seams) {
         bytes_printf(w, "<h3>How it is joined</h3>\n<p class=\"note\">Each number is a distance between the "
@@ -255,7 +258,7 @@ static void put_comparison(ByteWriter *w, const EditWork *work) {
     char text[TIME_TEXT];
     bytes_printf(w, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"the songs compared\">\n"
                     "<table><thead><tr><th>song</th><th>length</th><th>takes</th><th>seams</th><th>worth</th>"
-                    "<th>other than the first</th></tr></thead><tbody>\n");
+                    "<th>differs</th></tr></thead><tbody>\n");
     for (int32_t i = 0; i < work->n_songs; i++) {
         const EditedSong *s = &work->songs[i];
         bytes_printf(w, "<tr><td><a href=\"#song%d\">", i);

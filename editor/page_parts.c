@@ -45,6 +45,8 @@ static const char style[] =
     ".k0{background:#0072b2}.k1{background:#e69f00}.k2{background:#009e73}.k3{background:#cc79a7}.k4{"
     "background:#d55e00}"
     ".k5{background:#56b4e9}.k6{background:#8c6bb1}.k7{background:#a0a020}"
+    "th{white-space:normal;vertical-align:bottom}.narrow{display:none}@media(max-width:56rem){.narrow{"
+    "display:inline}}"
     "@media print{button,audio,details{display:none}}</style>\n";
 
 /* One thing plays at a time; a button that is pressed again stops, and so does Escape; a click into the
