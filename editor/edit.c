@@ -36,6 +36,7 @@ static Status listen(EditWork *w) {
     const FeaturizeOptions how = {.meter = (int)w->set.meter,
                                   .stems = w->set.stems,
                                   .tracks = w->tracks.n ? &w->tracks : NULL,
+                                  .reader = w->reader,
                                   .fit = &fit};
     steps_start(&steps, "listening", !w->set.quiet);
     steps_next(&steps, 1);

@@ -377,7 +377,8 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
     arena_init(&s.mem, (size_t)16 << 30);
     if (n_paths < 1 || n_paths > SONG_MAX_SOURCES)
         return fail(BS_INVALID, "featurize: %d files, 1..%d are possible", n_paths, SONG_MAX_SOURCES);
-    TRY(audio_open(&s.reader, paths, n_paths));
+    s.reader = s.how.reader;
+    if (!s.reader) TRY(audio_open(&s.reader, paths, n_paths));
     s.info = audio_info(s.reader);
     double seconds = (double)s.info.n_samples / s.info.sample_rate_hz;
     if (seconds < shortest_s) {
@@ -409,7 +410,7 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
 out:
     song_free(song);
     mono_drop(&s.mono);
-    audio_close(s.reader);
+    if (!s.how.reader) audio_close(s.reader);
     arena_drop(&s.mem);
     return st;
 }
