@@ -380,6 +380,11 @@ Status right_edit_without(const Truth *t, int32_t tune, int64_t lo, int64_t hi, 
     TRY(graph_init(&g, t, tune, lo, hi, forbidden));
     TRY(search(&s, &end, &use->proved));
     use->n_expanded = s.n_expanded;
+    if (end == NONE && s.nearest < 0) {
+        st = fail(BS_CONFLICT, "no edit of this tune is %.1f to %.1f s long, and none is near",
+                  (double)lo / t->sample_rate_hz, (double)hi / t->sample_rate_hz);
+        goto out;
+    }
     if (end == NONE) {
         st = fail(BS_CONFLICT, "no edit is %.1f to %.1f s long; the nearest that can be made is %.1f s",
                   (double)lo / t->sample_rate_hz, (double)hi / t->sample_rate_hz,

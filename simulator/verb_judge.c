@@ -41,7 +41,8 @@ static Status window(const JudgeSettings *s, const Truth *t, int64_t *lo, int64_
     if (!s->target[0]) return BS_OK;
     double target_s;
     Status st = parse_duration(s->target, &target_s);
-    if (st != BS_OK) return st;
+    if (st != BS_OK) return fail_in(st, "--target");
+    if (target_s <= 0) return fail(BS_INVALID, "--target %s: a song has a length", s->target);
     *lo = (int64_t)(target_s * (1 - s->tolerance) * t->sample_rate_hz);
     *hi = (int64_t)(target_s * (1 + s->tolerance) * t->sample_rate_hz);
     return BS_OK;
@@ -134,7 +135,11 @@ Status verb_judge(int argc, char **argv) {
     TRY(read_edit(rest[1], t, &edit));
     TRY(window(&s, t, &lo, &hi));
     TRY(judge(t, t->tune, &edit, lo, hi, &score));
-    TRY(right_edit(t, t->tune, lo, hi, &right));
+    st = right_edit(t, t->tune, lo, hi, &right);
+    if (st != BS_OK) {
+        if (s.target[0]) fail_in(st, "--target %s", s.target);
+        goto out;
+    }
     TRY(judge(t, t->tune, &right, lo, hi, &best));
     if (s.audio[0] && !recording[0]) {
         st = fail(BS_NOT_FOUND,

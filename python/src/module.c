@@ -13,6 +13,20 @@ static PyObject *raise_status(Status st) {
     return NULL;
 }
 
+/* Puts a new reference into a new list or tuple; on a failure of either, both are gone. */
+static PyObject *put(PyObject *list, Py_ssize_t k, PyObject *item) {
+    if (list && item) {
+        if (PyTuple_Check(list))
+            PyTuple_SET_ITEM(list, k, item);
+        else
+            PyList_SET_ITEM(list, k, item);
+        return list;
+    }
+    Py_XDECREF(item);
+    Py_XDECREF(list);
+    return NULL;
+}
+
 /* ---- Songs --------------------------------------------------------------------------------------- */
 
 typedef struct PySongs {
@@ -85,13 +99,15 @@ static PyObject *songs_describe(PyObject *o, PyObject *index) {
     for (int32_t i = 0; pcm && i < s->n_sources; i++) {
         char hex[HASH_HEX];
         hash_hex(&s->sources[i].pcm, hex);
-        PyTuple_SET_ITEM(pcm, i, PyUnicode_FromString(hex));
+        pcm = put(pcm, i, PyUnicode_FromString(hex));
     }
-    return Py_BuildValue("{s:s,s:s,s:N,s:I,s:i,s:L,s:d,s:i,s:i,s:i}", "name", s->sources[0].name, "hash",
-                         hash, "pcm", pcm, "featurizer_version", (unsigned)s->featurizer_version,
-                         "sample_rate_hz", (int)s->sample_rate_hz, "n_samples", (long long)s->n_samples,
-                         "seconds", (double)s->n_samples / s->sample_rate_hz, "n_units", (int)s->n_units,
-                         "n_takes", (int)s->n_takes, "n_tunes", (int)s->n_tunes);
+    return !pcm ? NULL
+                : Py_BuildValue("{s:s,s:s,s:N,s:I,s:i,s:L,s:d,s:i,s:i,s:i}", "name", s->sources[0].name,
+                                "hash", hash, "pcm", pcm, "featurizer_version",
+                                (unsigned)s->featurizer_version, "sample_rate_hz", (int)s->sample_rate_hz,
+                                "n_samples", (long long)s->n_samples, "seconds",
+                                (double)s->n_samples / s->sample_rate_hz, "n_units", (int)s->n_units,
+                                "n_takes", (int)s->n_takes, "n_tunes", (int)s->n_tunes);
 }
 
 static PyObject *songs_features(PyObject *o, PyObject *index) {
@@ -110,8 +126,7 @@ static PyObject *songs_units(PyObject *o, PyObject *index) {
 static PyObject *songs_tunes_of_takes(PyObject *o, PyObject *index) {
     const Song *s = songs_at(o, index);
     PyObject *list = s ? PyList_New(s->n_takes) : NULL;
-    for (int32_t k = 0; list && k < s->n_takes; k++)
-        PyList_SET_ITEM(list, k, PyLong_FromLong(s->takes[k].tune));
+    for (int32_t k = 0; list && k < s->n_takes; k++) list = put(list, k, PyLong_FromLong(s->takes[k].tune));
     return list;
 }
 
@@ -244,7 +259,16 @@ typedef struct PyVec {
     PyObject_HEAD PyObject *songs;
     EnvVec *vec;
     int32_t n;
+    bool busy; /* a step runs without the interpreter's lock */
 } PyVec;
+
+/* Other threads may come in meanwhile, and objects made by __new__ alone. */
+static bool vec_ready(const PyVec *self) {
+    if (self->vec && !self->busy) return true;
+    PyErr_SetString(PyExc_RuntimeError,
+                    self->vec ? "another thread steps these environments" : "make it by Vec(songs, n)");
+    return false;
+}
 
 static void vec_dealloc(PyObject *o) {
     PyVec *self = (PyVec *)o;
@@ -294,8 +318,9 @@ static PyObject *vec_reset(PyObject *o, PyObject *args) {
     unsigned long long seed;
     EnvAsk ask;
     Py_buffer rows;
+    if (!vec_ready(self)) return NULL;
     if (!PyArg_ParseTuple(args, "iKO!O:reset", &i, &seed, &PyDict_Type, &ask_dict, &rows_object)) return NULL;
-    if (!ask_from(&ask, ask_dict)) return NULL;
+    if (!ask_from(&ask, ask_dict) || !vec_ready(self)) return NULL; /* numbers may be objects that run code */
     if (i < 0 || i >= self->n) return PyErr_Format(PyExc_IndexError, "environment %d of %d", i, self->n);
     if (!array_of(rows_object, &rows, sizeof(EnvRow) * (size_t)self->n, "rows", true)) return NULL;
     Status st = env_vec_reset(self->vec, i, seed, &ask, (EnvRow *)rows.buf + i);
@@ -312,15 +337,19 @@ static PyObject *vec_step(PyObject *o, PyObject *args) {
     PyObject *objects[ARRAYS];
     Py_buffer views[ARRAYS];
     int go_on, n = 0;
+    if (!vec_ready(self)) return NULL;
     if (!PyArg_ParseTuple(args, "OpOOOOO:step", &objects[0], &go_on, &objects[1], &objects[2], &objects[3],
                           &objects[4], &objects[5]))
         return NULL;
     while (n < ARRAYS && array_of(objects[n], &views[n], each[n] * (size_t)self->n, names[n], n > 0)) n++;
     Status st = BS_OK;
-    if (n == ARRAYS) {
+    if (n == ARRAYS && !vec_ready(self)) {
+        while (n) PyBuffer_Release(&views[--n]);
+    } else if (n == ARRAYS) {
+        self->busy = true;
         Py_BEGIN_ALLOW_THREADS st = env_vec_step(self->vec, views[0].buf, go_on, views[1].buf, views[2].buf,
                                                  views[3].buf, views[4].buf, views[5].buf);
-        Py_END_ALLOW_THREADS
+        Py_END_ALLOW_THREADS self->busy = false;
     }
     for (int k = 0; k < n; k++) PyBuffer_Release(&views[k]);
     if (n < ARRAYS) return NULL;
@@ -330,7 +359,7 @@ static PyObject *vec_step(PyObject *o, PyObject *args) {
 
 static const Env *vec_at(PyVec *self, PyObject *index, int32_t *i) {
     long x = PyLong_AsLong(index);
-    if (x == -1 && PyErr_Occurred()) return NULL;
+    if ((x == -1 && PyErr_Occurred()) || !vec_ready(self)) return NULL;
     if (x < 0 || x >= self->n) {
         PyErr_Format(PyExc_IndexError, "environment %ld of %d", x, self->n);
         return NULL;
@@ -351,9 +380,9 @@ static PyObject *vec_edit(PyObject *o, PyObject *index) {
     PyObject *list = PyList_New(edit.n_segments);
     for (int32_t k = 0; list && k < edit.n_segments; k++) {
         const EditSegment *s = &edit.segments[k];
-        PyList_SET_ITEM(list, k,
-                        Py_BuildValue("LLd", (long long)s->start_sample, (long long)s->end_sample,
-                                      fade_beats((Fade)s->fade)));
+        list = put(list, k,
+                   Py_BuildValue("LLd", (long long)s->start_sample, (long long)s->end_sample,
+                                 fade_beats((Fade)s->fade)));
     }
     edit_drop(&edit);
     return list;
@@ -440,8 +469,8 @@ static PyObject *fields_list(const Field *fields, size_t n) {
         PyObject *shape = f->columns ? Py_BuildValue("(ii)", f->rows, f->columns)
                           : f->rows  ? Py_BuildValue("(i)", f->rows)
                                      : PyTuple_New(0);
-        PyList_SET_ITEM(list, (Py_ssize_t)k,
-                        Py_BuildValue("ssnN", f->name, f->format, (Py_ssize_t)f->offset, shape));
+        list =
+            put(list, (Py_ssize_t)k, Py_BuildValue("ssnN", f->name, f->format, (Py_ssize_t)f->offset, shape));
     }
     return list;
 }
@@ -474,14 +503,14 @@ static const Column unit_columns[] = {
 static PyObject *columns_list(const Column *columns, size_t n) {
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (size_t k = 0; list && k < n; k++)
-        PyList_SET_ITEM(list, (Py_ssize_t)k,
-                        Py_BuildValue("sis", columns[k].name, columns[k].width, columns[k].text));
+        list = put(list, (Py_ssize_t)k,
+                   Py_BuildValue("sis", columns[k].name, columns[k].width, columns[k].text));
     return list;
 }
 
 static PyObject *terms_tuple(void) {
     PyObject *t = PyTuple_New(REWARD_TERMS);
-    for (int k = 0; t && k < REWARD_TERMS; k++) PyTuple_SET_ITEM(t, k, PyUnicode_FromString(reward_names[k]));
+    for (int k = 0; t && k < REWARD_TERMS; k++) t = put(t, k, PyUnicode_FromString(reward_names[k]));
     return t;
 }
 

@@ -3,6 +3,7 @@ a function; what is not installed is skipped loudly."""
 
 import pickle
 import sys
+import threading
 import traceback
 import warnings
 from pathlib import Path
@@ -166,6 +167,34 @@ def arrays_are_written_in_place_and_never_shared_by_default():
     kept = a["step"].copy()
     env.step(np.array([np.flatnonzero(m)[0] for m in info["action_mask"]]))
     assert (a["step"] == kept).all()
+
+
+def threads_and_half_made_objects_are_refused():
+    try:
+        bandsaw._env.Vec.__new__(bandsaw._env.Vec).edit(0)
+        raise AssertionError("a Vec without environments was taken")
+    except RuntimeError as e:
+        assert "Vec(songs, n)" in str(e)
+    n = 4000
+    env = bandsaw.BandsawVectorEnv(n, data=DATA, copy=False)
+    _, info = env.reset(seed=1)
+    over = threading.Event()
+
+    def step():
+        for _ in range(50):
+            env.step(np.full(n, -1))
+        over.set()
+
+    thread, refused = threading.Thread(target=step), 0
+    thread.start()
+    while not over.is_set():
+        try:
+            env._vec.edit(0)
+        except RuntimeError as e:
+            refused += "another thread" in str(e)
+    thread.join()
+    assert refused > 0
+    env.step(np.full(n, -1))  # and on it goes
 
 
 def layout_names_every_column():

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/rng.h"
 #include "simulator/judge.h"
@@ -176,6 +177,11 @@ static void a_window_nothing_fits_is_refused_with_the_nearest(void **state) {
     Truth *t = session(43);
     Edit edit;
     assert_int_equal(right_edit(t, t->tune, 1000, 1010, &edit), BS_CONFLICT);
+    assert_non_null(strstr(error_text(), "none is near"));
+    edit_drop(&edit);
+    const int64_t far = (int64_t)1 << 30; /* seven hours */
+    assert_int_equal(right_edit(t, t->tune, far, far + 1, &edit), BS_CONFLICT);
+    assert_non_null(strstr(error_text(), "the nearest that can be made is"));
     edit_drop(&edit);
     assert_int_equal(right_edit(t, t->tune, 10, 5, &edit), BS_INVALID);
     edit_drop(&edit);
