@@ -158,13 +158,13 @@ static void check_replay(const Play *p, const Job *job, int32_t n) {
 }
 
 /* The canonical actions make the same edit, and it is worth the same that way; returns how many they are. */
-static int32_t check_parse(const Play *p, const Job *job) {
+static int32_t check_parse(const Play *p, const Job *job, uint64_t seed) {
     const int32_t *units, *units_again;
     const uint8_t *fades, *fades_again;
     float played[REWARD_TERMS], terms[REWARD_TERMS];
     int32_t k = env_out_units(p->env, &units, &fades), m;
     Status st = env_parse(p->other, job, units, fades, k, parsed, ENV_MAX_STEPS, &m);
-    if (st != BS_OK) print_message("%s\n", error_text());
+    if (st != BS_OK) print_message("seed %llu: %s\n", (unsigned long long)seed, error_text());
     assert_int_equal(st, BS_OK);
     assert_int_equal(env_replay(p->other, job, parsed, m, NULL, NULL, terms), BS_OK);
     assert_int_equal(env_out_units(p->other, &units_again, &fades_again), k);
@@ -175,31 +175,37 @@ static int32_t check_parse(const Play *p, const Job *job) {
     return m;
 }
 
-static void play_many(bool constrained, int64_t n_episodes) {
-    int64_t played = 0, refused = 0, shorter = 0;
-    int32_t most = 0;
-    for (uint64_t seed = 1; played < n_episodes; seed++) {
-        Play p = play_open(seed + (constrained ? 1000000 : 0));
-        Rng r = rng_at(seed, 2);
-        for (int i = 0; i < 20; i++) {
-            Job job = env_jobs_job(p.song, &r, constrained);
-            int32_t n = play_episode(&p, &job, &r, i % 4 == 0);
-            if (n < 0) {
-                refused++;
-                continue;
-            }
-            played++;
-            if (n > most) most = n;
-            check_constraints(&p, &job);
-            check_replay(&p, &job, n);
-            shorter += check_parse(&p, &job) <= n;
+typedef struct Played {
+    int64_t n, refused, shorter;
+    int32_t most; /* steps */
+} Played;
+
+static void play_seed(uint64_t seed, bool constrained, Played *sum) {
+    Play p = play_open(seed + (constrained ? 1000000 : 0));
+    Rng r = rng_at(seed, 2);
+    for (int i = 0; i < 20; i++) {
+        Job job = env_jobs_job(p.song, &r, constrained);
+        int32_t n = play_episode(&p, &job, &r, i % 4 == 0);
+        if (n < 0) {
+            sum->refused++;
+            continue;
         }
-        play_close(&p);
+        sum->n++;
+        if (n > sum->most) sum->most = n;
+        check_constraints(&p, &job);
+        check_replay(&p, &job, n);
+        sum->shorter += check_parse(&p, &job, seed) <= n;
     }
-    assert_true(refused < 20 * played + 200);
-    assert_true(shorter * 10 > played * 9);
+    play_close(&p);
+}
+
+static void play_many(bool constrained, int64_t n_episodes) {
+    Played sum = {0};
+    for (uint64_t seed = 1; sum.n < n_episodes; seed++) play_seed(seed, constrained, &sum);
+    assert_true(sum.refused < 20 * sum.n + 200);
+    assert_true(sum.shorter * 10 > sum.n * 9);
     print_message("%lld episodes of at most %d steps, %lld jobs refused, %lld parsed into no more steps\n",
-                  (long long)played, most, (long long)refused, (long long)shorter);
+                  (long long)sum.n, sum.most, (long long)sum.refused, (long long)sum.shorter);
 }
 
 static void random_play_stays_in_its_window_and_can_be_told_again(void **state) {
