@@ -14,7 +14,7 @@ typedef struct FeaturizeOptions {
                           it, else they are heard in the mix; "none": they are heard in the mix */
     const Tracks *tracks; /* synchronous tracks that sum to the recording, instead; borrowed, may be NULL.
                              They count where their names tell two players apart */
-    AudioReader *reader; /* the recording, if it is open already; borrowed, may be NULL */
+    AudioReader *reader;  /* the recording, if it is open already; borrowed, may be NULL */
     struct FlawRows *flaw_rows; /* out, may be NULL: what the flaw model reads, for training it */
     StemFit *fit;               /* out, may be NULL: n is 0 but for stems of a folder */
 } FeaturizeOptions;
