@@ -1,8 +1,8 @@
 /* Featurize: decode, hear, write down.
  *
- * The recording is read twice as a stream: once for what only the original samples tell (are they numbers, do
- * they touch full scale), once as mono at the rate of the analyses. All decisions are made in seconds on the
- * analysis signal and rounded to samples of the recording at the very end, in one place. */
+ * The recording is read once as a stream: for what only the original samples tell (are they numbers, do they
+ * touch full scale, how loud is it), and as mono at the rate of the analyses. All decisions are made in
+ * seconds on the analysis signal and rounded to samples of the recording at the very end, in one place. */
 #include "featurizer/featurize.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 #include "featurizer/dsp/key.h"
 #include "featurizer/mono.h"
 
-enum { BLOCK = 16384, CLIP_HOP = 512 };
+enum { CLIP_HOP = 512 };
 static const double shortest_s = 4;
 
 typedef struct Session {
@@ -48,51 +48,62 @@ static bool in_flat_top(float before, float now, uint8_t *still) {
     return *still >= 3;
 }
 
-static Status scan(Session *s) {
-    Status st = BS_OK;
-    int32_t channels = s->info.n_channels;
-    float *block = malloc(sizeof(float) * BLOCK * (size_t)channels);
-    LoudnessMeter *meter = NULL;
-    float lowest = INFINITY, highest = -INFINITY;
-    float *before = arena_alloc(&s->mem, sizeof(float) * (size_t)channels);
-    uint8_t *still = arena_alloc(&s->mem, (size_t)channels);
+typedef struct Scan {
+    Session *session;
+    LoudnessMeter *meter;
+    float *before; /* of each channel */
+    uint8_t *still;
+    float lowest, highest;
+} Scan;
+
+static Status scan_open(Scan *scan, Session *s) {
+    const int32_t channels = s->info.n_channels;
+    *scan = (Scan){.session = s, .lowest = INFINITY, .highest = -INFINITY};
+    scan->before = arena_alloc(&s->mem, sizeof(float) * (size_t)channels);
+    scan->still = arena_alloc(&s->mem, (size_t)channels);
     s->n_clip = (int32_t)(s->info.n_samples / CLIP_HOP + 1);
     s->clipped = arena_alloc(&s->mem, sizeof(uint16_t) * (size_t)s->n_clip);
-    if (!block || !s->clipped || !before || !still) {
-        st = fail(BS_NOMEM, "%s: out of memory", s->paths[0]);
-        goto out;
-    }
-    TRY(loudness_open_level(&meter, channels, s->info.sample_rate_hz));
-    for (int64_t at = 0, n = 0; at < s->info.n_samples; at += n) {
-        TRY(audio_read_at(s->reader, at, BLOCK, block, &n));
-        if (n < 1) {
-            st = fail(BS_IO, "%s: ends %lld samples early", s->paths[0], (long long)(s->info.n_samples - at));
-            goto out;
+    if (!s->clipped || !scan->before || !scan->still) return fail(BS_NOMEM, "%s: out of memory", s->paths[0]);
+    return loudness_open_level(&scan->meter, channels, s->info.sample_rate_hz);
+}
+
+static Status scan_block(void *context, const float *frames, int64_t at, int64_t n) {
+    Scan *scan = context;
+    Session *s = scan->session;
+    const int32_t channels = s->info.n_channels;
+    for (int64_t i = 0; i < n; i++) {
+        bool cut = false;
+        for (int32_t c = 0; c < channels; c++) {
+            float v = frames[i * channels + c];
+            if (!(v - v == 0))
+                return fail(BS_NONFINITE, "%s: sample %lld is not a number", s->paths[0],
+                            (long long)(at + i));
+            cut |= fabsf(v) >= 0.999F || in_flat_top(scan->before[c], v, &scan->still[c]);
+            scan->before[c] = v;
+            scan->lowest = v < scan->lowest ? v : scan->lowest;
+            scan->highest = v > scan->highest ? v : scan->highest;
         }
-        for (int64_t i = 0; i < n; i++) {
-            bool cut = false;
-            for (int32_t c = 0; c < channels; c++) {
-                float v = block[i * channels + c];
-                if (!(v - v == 0)) {
-                    st = fail(BS_NONFINITE, "%s: sample %lld is not a number", s->paths[0],
-                              (long long)(at + i));
-                    goto out;
-                }
-                cut |= fabsf(v) >= 0.999F || in_flat_top(before[c], v, &still[c]);
-                before[c] = v;
-                lowest = v < lowest ? v : lowest;
-                highest = v > highest ? v : highest;
-            }
-            s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + cut);
-        }
-        TRY(loudness_add(meter, block, n));
+        s->clipped[(at + i) / CLIP_HOP] = (uint16_t)(s->clipped[(at + i) / CLIP_HOP] + cut);
     }
-    if (highest - lowest < 4.0F / 32768)
-        TRY(fail(BS_INVALID, "%s: this is silence%s", s->paths[0],
-                 fabsf(highest) > 4.0F / 32768 ? ": a constant voltage and nothing else" : ""));
-out:
-    s->loudness = loudness_close(meter);
-    free(block);
+    report(s, 0.35 * (double)at / (double)s->info.n_samples);
+    return loudness_add(scan->meter, frames, n);
+}
+
+static Status scan_close(Scan *scan) {
+    const Session *s = scan->session;
+    scan->session->loudness = loudness_close(scan->meter);
+    if (scan->highest - scan->lowest >= 4.0F / 32768) return BS_OK;
+    return fail(BS_INVALID, "%s: this is silence%s", s->paths[0],
+                fabsf(scan->highest) > 4.0F / 32768 ? ": a constant voltage and nothing else" : "");
+}
+
+/* What only the original samples tell, and the signal of the analyses, in one go. */
+static Status read_recording(Session *s) {
+    Scan scan;
+    Status st = scan_open(&scan, s);
+    if (st == BS_OK) st = mono_read_seen(&s->mono, s->reader, ANALYSIS_HZ, scan_block, &scan);
+    if (st == BS_OK) return scan_close(&scan);
+    loudness_close(scan.meter);
     return st;
 }
 
@@ -386,9 +397,7 @@ Status featurize_files(const char *const *paths, const char *const *names, int32
                   shortest_s);
         goto out;
     }
-    TRY(scan(&s));
-    report(&s, 0.15);
-    TRY(mono_read(&s.mono, s.reader, ANALYSIS_HZ));
+    TRY(read_recording(&s));
     report(&s, 0.35);
     h = arena_alloc(&s.mem, sizeof *h);
     if (!h) {

@@ -38,6 +38,10 @@ Status mono_new(Mono *m, int64_t n_samples) {
 }
 
 Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
+    return mono_read_seen(m, reader, rate_hz, NULL, NULL);
+}
+
+Status mono_read_seen(Mono *m, AudioReader *reader, int32_t rate_hz, MonoSeen seen, void *context) {
     Status st = BS_OK;
     const AudioInfo info = audio_info(reader);
     Resampler *resampler = NULL;
@@ -51,6 +55,7 @@ Status mono_read(Mono *m, AudioReader *reader, int32_t rate_hz) {
     for (int64_t at = 0, n = 0; at < info.n_samples; at += n) {
         TRY(audio_read_at(reader, at, BLOCK, block, &n));
         if (n < 1) TRY(fail(BS_IO, "the recording ends early"));
+        if (seen) TRY(seen(context, block, at, n));
         audio_mix_down(block, n, info.n_channels, block);
         TRY(resampler_push(resampler, block, n, m->samples + m->n_samples, &k));
         m->n_samples += k;

@@ -13,4 +13,7 @@ typedef struct Mono {
 /* Room for n samples, silent. */
 Status mono_new(Mono *mono, int64_t n_samples);
 Status mono_read(Mono *mono, AudioReader *reader, int32_t rate_hz);
+/* The same, for who wants to see the original samples on their way: n frames from `at` on. */
+typedef Status (*MonoSeen)(void *context, const float *frames, int64_t at, int64_t n);
+Status mono_read_seen(Mono *mono, AudioReader *reader, int32_t rate_hz, MonoSeen seen, void *context);
 void mono_drop(Mono *mono);
