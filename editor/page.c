@@ -104,6 +104,11 @@ static void put_command(ByteWriter *w, const EditWork *work, const EditedSong *s
     page_shell(w, better);
     bytes_printf(w, " %s", change);
     if (work->set.loudness < 0) bytes_printf(w, " --loudness %g", work->set.loudness);
+    if (work->set.bits) bytes_printf(w, " --bits %lld", (long long)work->set.bits);
+    if (work->set.tracks[0]) {
+        bytes_printf(w, " --tracks ");
+        page_shell(w, work->set.tracks);
+    }
     bytes_printf(w, "</code>");
 }
 
@@ -235,7 +240,8 @@ static Status put_song(Page *page, const EditedSong *s, int32_t number) {
     bytes_printf(w, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"picture of the edit\">");
     picture_put(w, work, s, number);
     bytes_printf(w, "</div>\n<p class=\"note\">Colours are takes; the higher, the louder; red on the "
-                    "floor is what sounds wrong; dashes are where phrases meet. A click plays from there. "
+                    "floor is what sounds wrong; letters are sections, dashes are where phrases meet. A "
+                    "click plays from there. "
                     "<span class=\"narrow\">Swipe it sideways to see the rest.</span></p>\n");
     put_segments(page, s, number);
     if (s->plan.n_seams) {

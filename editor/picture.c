@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "common/report/labels.h"
+#include "common/song/song_words.h"
 
-enum { WIDTH = 1000, RAW_TOP = 24, RAW_END = 94, SONG_TOP = 180, SONG_END = 254, HEIGHT = 424, COLOURS = 8 };
-enum { ENERGY_TOP = 276, ENERGY_END = 326, TEMPO_TOP = 350, TEMPO_END = 400, TITLE_WIDTH = 130 };
+enum { WIDTH = 1000, RAW_TOP = 24, RAW_END = 94, SONG_TOP = 194, SONG_END = 268, HEIGHT = 452, COLOURS = 8 };
+enum { ENERGY_TOP = 304, ENERGY_END = 354, TEMPO_TOP = 378, TEMPO_END = 428, TITLE_WIDTH = 130 };
+enum { WORDS = 15, FORM = 14, LETTER_WIDTH = 10 }; /* heights: a line in a lane, letters under it */
 static const double floor_db = -60;
 
 static const char style[] =
@@ -47,15 +49,15 @@ static double level_of(const SongUnit *u) {
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-/* How loud it is, as an area on the lane's floor; what seems wrong, as red on the floor, the redder the
- * likelier. */
+/* How loud it is, as an area on the lane's floor, `top` at most: words stand above; what seems wrong, as red
+ * on the floor, the redder the likelier. */
 static void put_sound(ByteWriter *w, const Song *song, const Stretch *s, double top, double floor_y) {
     bytes_printf(w, "<path class=\"level\" d=\"M%.1f %.1f", s->x, floor_y);
     for (int32_t u = song_unit_at(song, s->start); u < song->n_units && song->units[u].start_sample < s->end;
          u++) {
         const int64_t from = song->units[u].start_sample > s->start ? song->units[u].start_sample : s->start;
         const int64_t to = song_unit_end(song, u) < s->end ? song_unit_end(song, u) : s->end;
-        const double y = floor_y - 0.8 * (floor_y - top) * level_of(&song->units[u]);
+        const double y = floor_y - (floor_y - top) * level_of(&song->units[u]);
         bytes_printf(w, "L%.1f %.1fL%.1f %.1f", x_at(s, from), y, x_at(s, to), y);
     }
     bytes_printf(w, "L%.1f %.1fZ\"/>\n", x_at(s, s->end), floor_y);
@@ -68,6 +70,23 @@ static void put_sound(ByteWriter *w, const Song *song, const Stretch *s, double 
         bytes_printf(
             w, "<rect class=\"flaw\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"6\" opacity=\"%.2f\"/>\n",
             from, floor_y - 6, to - from, (double)unit->flaw);
+    }
+}
+
+/* Under a lane: the letter of each section, where it begins. */
+static void put_form(ByteWriter *w, const Song *song, const Stretch *s, double top) {
+    char letter[SONG_LETTER];
+    for (int32_t u = song_unit_at(song, s->start), v;
+         u < song->n_units && song->units[u].start_sample < s->end; u = v) {
+        for (v = u + 1; v < song->n_units && song->units[v].section == song->units[u].section;) v++;
+        const int32_t label = song->units[u].section < 0 ? -1 : song_section_label(song, u, v);
+        const double from =
+            x_at(s, song->units[u].start_sample > s->start ? song->units[u].start_sample : s->start);
+        const double to = x_at(s, song_unit_end(song, v - 1) < s->end ? song_unit_end(song, v - 1) : s->end);
+        if (label < 0 || to - from < LETTER_WIDTH) continue;
+        bytes_printf(w, "<path class=\"rule\" d=\"M%.1f %.0fv%d\"/>\n", from, top, FORM);
+        bytes_printf(w, "<text class=\"small form\" x=\"%.1f\" y=\"%.0f\">%s</text>\n", from + 3,
+                     top + FORM - 3, song_letter(label, letter));
     }
 }
 
@@ -115,7 +134,8 @@ static void put_raw(ByteWriter *w, const Song *song, const Edit *edit) {
             bytes_printf(w, "<text class=\"small\" x=\"%.1f\" y=\"%d\">%s%d</text>\n", from + 3, RAW_TOP + 12,
                          to - from > 48 ? "take " : "", t + 1);
     }
-    put_sound(w, song, &all, RAW_TOP, RAW_END);
+    put_sound(w, song, &all, RAW_TOP + WORDS, RAW_END);
+    put_form(w, song, &all, RAW_END);
     put_times(w, (double)song->n_samples / song->sample_rate_hz, TITLE_WIDTH, 16, 8, RAW_TOP);
 }
 
@@ -129,11 +149,12 @@ static void put_segment(ByteWriter *w, const Song *song, const Edit *edit, int32
     char colour[24] = "lane";
     if (take >= 0) snprintf(colour, sizeof colour, "c%d", picture_colour(song, edit, take));
     bytes_printf(w, "<path class=\"ribbon %s\" d=\"M%.1f %dL%.1f %dL%.1f %dL%.1f %dZ\"/>\n", colour, a,
-                 RAW_END, b, RAW_END, x + width, SONG_TOP, x, SONG_TOP);
+                 RAW_END + FORM, b, RAW_END + FORM, x + width, SONG_TOP, x, SONG_TOP);
     bytes_printf(w, "<rect class=\"part %s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", colour, x,
                  SONG_TOP, width, SONG_END - SONG_TOP);
     const Stretch stretch = {s->start_sample, s->end_sample, x, per_sample};
-    put_sound(w, song, &stretch, SONG_TOP, SONG_END);
+    put_sound(w, song, &stretch, SONG_TOP + 2 * WORDS, SONG_END);
+    put_form(w, song, &stretch, SONG_END);
     for (int32_t u = song_unit_at(song, s->start_sample) + 1;
          u < song->n_units && song->units[u].start_sample < s->end_sample; u++)
         if (song->units[u].phrase != song->units[u - 1].phrase)

@@ -217,15 +217,6 @@ static int64_t unit_start(const Song *s, int32_t u) {
     return u < s->n_units ? s->units[u].start_sample : s->n_samples;
 }
 
-/* The label of the first unit in [a, b) that has a slot; -1 without. */
-static int32_t label_of(const Song *s, int32_t a, int32_t b) {
-    for (int32_t u = a; u < b; u++)
-        if (s->units[u].slot >= 0)
-            return s->slot_section[s->tunes[s->takes[s->units[u].take].tune].first_slot_section +
-                                   s->units[u].slot];
-    return -1;
-}
-
 static void draw_sections(Page *p) {
     const Song *s = p->song;
     double x0, x1, y = p->line.y + SECTION_Y;
@@ -233,7 +224,7 @@ static void draw_sections(Page *p) {
     for (int32_t u = 0, v; u < s->n_units; u = v) {
         v = RUN_END(s, u, section);
         if (s->units[u].section < 0 || !on_line(p, unit_start(s, u), unit_start(s, v), &x0, &x1)) continue;
-        int32_t label = label_of(s, u, v);
+        int32_t label = song_section_label(s, u, v);
         put_box(p, x0, x1, y, SECTION_H, label < 0 ? "#eeeeee" : section_colors[label % 10], 1);
         put_line(p, "bar", x0, y, x0, y + SECTION_H);
         const char *words[] = {song_letter(label, letter)};

@@ -14,6 +14,15 @@ const char *song_letter(int32_t index, char out[SONG_LETTER]) {
     return out;
 }
 
+int32_t song_section_label(const Song *song, int32_t first, int32_t end) {
+    for (int32_t u = first; u < end; u++)
+        if (song->units[u].slot >= 0) {
+            const SongTune *tune = &song->tunes[song->takes[song->units[u].take].tune];
+            return song->slot_section[tune->first_slot_section + song->units[u].slot];
+        }
+    return -1;
+}
+
 /* Appends to a text of n_out bytes; ends it with "..." where it is full. */
 static bool append(char *out, size_t n_out, const char *more) {
     size_t n = strlen(out), m = strlen(more);

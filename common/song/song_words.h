@@ -6,6 +6,8 @@
 /* 0 -> "A", 25 -> "Z", 26 -> "A1": how tunes and sections are called. */
 enum { SONG_LETTER = 16 };
 const char *song_letter(int32_t index, char out[SONG_LETTER]);
+/* The label of the section that units [first, end) are: that of the first with a slot; -1 without. */
+int32_t song_section_label(const Song *song, int32_t first, int32_t end);
 /* The form of a tune, "A 1-8, B 9-16": bars from 1; cut with "..." where it does not fit. */
 const char *song_form_text(const Song *song, int32_t tune, char *out, size_t n_out);
 /* The slots a take covers, "1-16, 25-32", counted into *n_covered. */

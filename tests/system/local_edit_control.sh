@@ -67,6 +67,7 @@ assert "url(" not in page and "@import" not in page
 assert page.count("<b>Segment ")==len(segments) and page.count("<b>Seam ")==seams
 assert p.buttons>=2*len(segments)+seams and page.count("--nudge")==2*seams
 pic=xml.dom.minidom.parse("a.svg")
+assert any("form" in t.getAttribute("class") and t.firstChild.data=="A" for t in pic.getElementsByTagName("text"))
 assert sum("part" in r.getAttribute("class") for r in pic.getElementsByTagName("rect"))==len(segments)' || no "the report and the picture"
 swap=$(sed -n 's,.*<code>bandsaw \(edit --from a.wav.json -o [^ ]* --swap [0-9=]*\)</code>.*,\1,p' a.html | head -1)
 # shellcheck disable=SC2086

@@ -24,12 +24,13 @@ why=$(edit --tracks "$tracks" -o "$folder/b.flac") || say "without a recording: 
 # The project of tracks comes back, of a recording and of a sum, from another folder too; so does the JSON.
 for b in "$raw" ""; do
   rm -rf "$folder"/[pq]*
-  why=$(edit ${b:+"$b"} --tracks "$tracks" -o "$folder/p.wav" --export rpp,otio,edl) || say "no project of tracks: $why"
+  why=$(edit ${b:+"$b"} --tracks "$tracks" -o "$folder/p.wav" --export rpp,otio,edl --report "$folder/p.html") || say "no project of tracks: $why"
   for from in p.rpp p.wav.json; do
     why=$(cd / && "$whole_bin" edit --from "$folder/$from" --tracks "$tracks" -o "$folder/q.wav" --quiet --force 2>&1) || say "$from does not come back: $why"
     cmp -s "$folder/p.wav" "$folder/q.wav" || say "$from gives another song"
     diff -r "$folder/p_tracks" "$folder/q_tracks" >/dev/null || say "$from gives other tracks"
   done
+  grep -q -- "--drop [0-9]* --tracks $tracks</code>" "$folder/p.html" || say "a command of the report forgets the tracks"
   ! grep -q '\*"' "$folder/p.otio" && ! grep -q 'NAME: \*' "$folder/p.edl" || say "a star is no name of a clip"
 done
 
