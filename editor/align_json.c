@@ -1,6 +1,6 @@
 #include "editor/align_json.h"
 
-#include "common/report/edit_json.h"
+#include "common/edits/edit_json.h"
 
 static Status add_range(Json *object, const char *key, int64_t start, int64_t end) {
     Status st = BS_OK;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "common/report/edl.h"
 #include "common/report/labels.h"
 #include "common/report/otio.h"

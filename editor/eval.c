@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/audio/mixdown.h"
+#include "common/edits/edit_json.h"
 #include "common/host/config.h"
 #include "common/host/file.h"
 #include "common/host/progress.h"
-#include "common/report/edit_json.h"
 #include "editor/contest.h"
 #include "editor/eval_table.h"
 #include "editor/verbs.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/edits/edit_json.h"
 #include "common/host/json.h"
-#include "common/report/edit_json.h"
 #include "simulator/truth_private.h"
 
 static Status read_name(const Json *json, const char *key, char out[TRUTH_NAME]) {

@@ -1,7 +1,7 @@
 /* Truth as text, docs/truth-format.md: one line a unit, take, section, flaw, copy and segment, so that files
  * are easy to read, to diff and to write by hand. */
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "simulator/truth_private.h"
 
 const char *const truth_kind_names[UNIT_KINDS] = {"beat", "free", "gap", "tail"};

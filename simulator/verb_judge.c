@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "common/audio/audio.h"
+#include "common/edits/edit_json.h"
 #include "common/host/config.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "simulator/judge_ear.h"
 #include "simulator/right_edit.h"
 #include "simulator/verbs.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "common/report/rpp.h"
 
 static bool is_project(const char *path) { return !strcasecmp(path_extension(path), "rpp"); }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 
 static Json *schema(const char *name) {
     Json *object = json_new_object();

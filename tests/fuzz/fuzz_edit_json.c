@@ -1,6 +1,6 @@
 // needs: common/report
 /* Edits that people wrote by hand: any bytes either make a sound Edit or one line of error. */
-#include "common/report/edit_json.h"
+#include "common/edits/edit_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {

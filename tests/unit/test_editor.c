@@ -17,9 +17,9 @@
 
 #include "common/audio/audio.h"
 #include "common/core/rng.h"
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
 #include "common/host/json.h"
-#include "common/report/edit_json.h"
 #include "common/store/store.h"
 #include "editor/contest.h"
 #include "editor/curves.h"

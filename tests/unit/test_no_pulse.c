@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common/audio/audio.h"
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "editor/verbs.h"
 #include "featurizer/featurize.h"
 #include "tests/unit/hear_synth.h"

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "simulator/rate.h"
 #include "simulator/session.h"
 #include "simulator/spoil.h"

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/edits/edit_json.h"
 #include "common/host/file.h"
-#include "common/report/edit_json.h"
 #include "common/report/labels.h"
 #include "common/report/plot.h"
 

@@ -1,5 +1,5 @@
 /* Writing and reading edits as JSON; the layout stands in the header. */
-#include "common/report/edit_json.h"
+#include "common/edits/edit_json.h"
 
 #include <stdlib.h>
 #include <string.h>
