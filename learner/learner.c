@@ -78,9 +78,16 @@ static Status open_data(Learner *l) {
     TRY(load_keep_songs(&l->songs, l->run.folder));
     TRY(load_demos_path(&l->settings, demos));
     if (demos[0]) TRY(demos_load(&l->demos, demos, &l->songs, (uint64_t)l->settings.seed));
-    log_info("data", "songs=%d demonstrations=%d episodes=%d unknown=%d bad=%d%s%s", l->songs.n,
-             l->demos.n_groups, l->demos.n_episodes, l->demos.n_unknown, l->demos.n_bad,
-             l->demos.n_bad ? " first_bad=" : "", l->demos.first_bad);
+    metric_set(M_DEMONSTRATIONS_USED, l->demos.n_groups);
+    metric_set(M_DEMONSTRATIONS_REFUSED, l->demos.n_refused);
+    metric_set(M_DEMONSTRATIONS_UNKNOWN, l->demos.n_unknown);
+    metric_set(M_DEMONSTRATION_WEIGHT, demos_mean_weight(&l->demos));
+    log_info(
+        "data",
+        "songs=%d demonstrations=%d mean_weight=%.2f episodes=%d unknown=%d said_again=%d refused=%d%s%s%s",
+        l->songs.n, l->demos.n_groups, demos_mean_weight(&l->demos), l->demos.n_episodes, l->demos.n_unknown,
+        l->demos.n_said_again, l->demos.n_refused, l->demos.n_refused ? " first_refused=\"" : "",
+        l->demos.first_refused, l->demos.n_refused ? "\"" : "");
 out:
     return st;
 }

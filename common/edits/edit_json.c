@@ -76,12 +76,9 @@ out:
     return st;
 }
 
-Status edit_json_fill(Json *object, const Edit *edit) {
+Status edit_json_set_segments(Json *object, const Edit *edit) {
     Status st = BS_OK;
     Json *list = json_new_array();
-    TRY(json_set_i64(object, "version", EDIT_JSON_VERSION));
-    if (!hash_is_zero(&edit->song)) TRY(json_set_hash(object, "song", &edit->song));
-    TRY(json_set_i64(object, "sample_rate", edit->sample_rate_hz));
     for (int32_t i = 0; i < edit->n_segments; i++)
         TRY(json_append(list, segment_to_json(&edit->segments[i])));
     Json *whole = list;
@@ -89,6 +86,16 @@ Status edit_json_fill(Json *object, const Edit *edit) {
     TRY(json_set(object, "segments", whole));
 out:
     json_free(list);
+    return st;
+}
+
+Status edit_json_fill(Json *object, const Edit *edit) {
+    Status st = BS_OK;
+    TRY(json_set_i64(object, "version", EDIT_JSON_VERSION));
+    if (!hash_is_zero(&edit->song)) TRY(json_set_hash(object, "song", &edit->song));
+    TRY(json_set_i64(object, "sample_rate", edit->sample_rate_hz));
+    TRY(edit_json_set_segments(object, edit));
+out:
     return st;
 }
 

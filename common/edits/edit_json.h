@@ -35,6 +35,8 @@ Status edit_json_put(ByteWriter *w, const Edit *edit, const EditNotes *notes);
 /* *out is initialised here; edit_drop it. One clear line names the member that is wrong. */
 Status edit_json_read(Edit *out, const char *path);
 Status edit_json_parse(Edit *out, const char *name, const void *bytes, size_t n_bytes);
-/* Only the member "segments" of a document that holds more, into an initialised Edit; no sample may lie
+/* Only the member "segments", into an object. */
+Status edit_json_set_segments(Json *object, const Edit *edit);
+/* And out of a document that holds more, into an initialised Edit; no sample may lie
  * beyond n_samples. */
 Status edit_json_segments(Edit *edit, const Json *object, int64_t n_samples);

@@ -14,7 +14,8 @@ typedef struct Projection {
     uint8_t *fades;   /* [n] */
     int32_t *segment; /* [n] of the edit as made, from which the unit comes */
     int32_t n;
-    Edit edit; /* the same */
+    int32_t tune; /* that most of its units are of */
+    Edit edit;    /* the same */
 } Projection;
 
 /* BS_NOT_FOUND when no unit is left, BS_INVALID when the edit is of another rate or reads past the end. */
@@ -25,5 +26,5 @@ void projection_drop(Projection *projection);
  * was made beside the segments, which the recording does not hold. */
 Status projection_loss(const Edit *made, int64_t foreign_samples, const Edit *projected, double *loss);
 
-/* How much a demonstration counts that loses so much: 1 down to 0. */
+/* How much a demonstration counts that loses so much: 1 - loss / 0.3, not below 0. */
 double projection_weight(double loss);

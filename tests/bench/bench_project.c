@@ -15,9 +15,8 @@
 #include <unistd.h>
 
 #include "common/core/rng.h"
-#include "common/env/env.h"
+#include "common/env/env_retell.h"
 #include "common/host/file.h"
-#include "common/song/projection.h"
 #include "featurizer/align/align.h"
 #include "featurizer/featurize.h"
 #include "simulator/simulate.h"
@@ -27,6 +26,7 @@ enum { MAX_SESSIONS = 1024 };
 
 typedef struct Totals {
     int32_t n_seams, n_projected, n_replayed; /* of these, within a quarter of a beat */
+    int32_t n_cuts, n_of_tune;                /* seams as projected; between units of the tune */
     int32_t n_edits, n_whole, n_near;         /* edits; made by actions as projected; with changes */
     double loss[MAX_SESSIONS], replay_loss[MAX_SESSIONS];
 } Totals;
@@ -54,40 +54,25 @@ static int32_t seams_kept(const Truth *t, const Edit *edit) {
     return n;
 }
 
-/* The tune that the projection is of. */
-static int32_t tune_of(const Song *song, const Projection *p) {
-    int32_t votes[SONG_MAX_TUNES] = {0}, best = 0;
-    for (int32_t i = 0; i < p->n; i++)
-        if (song->units[p->units[i]].take >= 0) votes[song->takes[song->units[p->units[i]].take].tune]++;
-    for (int32_t k = 1; k < song->n_tunes; k++)
-        if (votes[k] > votes[best]) best = k;
-    return best;
+/* Seams between units of the tune that is edited: of no other can an episode keep any. */
+static int32_t seams_of_tune(const Song *song, const Projection *p) {
+    int32_t n = 0;
+    for (int32_t i = 1; i < p->n; i++) {
+        if (p->units[i] == p->units[i - 1] + 1) continue;
+        const int16_t a = song->units[p->units[i - 1]].take, b = song->units[p->units[i]].take;
+        n += (a < 0 || song->takes[a].tune == p->tune) && (b < 0 || song->takes[b].tune == p->tune);
+    }
+    return n;
 }
 
-/* Actions for the projection, and the edit that they make. */
-static Status replay(const Song *song, Projection *p, Edit *played, bool *whole) {
+static Status retell(const Song *song, const Projection *p, Retelling *out) {
     Status st = BS_OK;
     EnvSong *es = NULL;
     Env *env = NULL;
-    static uint8_t actions[ENV_MAX_STEPS];
-    static int32_t units[ENV_MAX_UNITS];
-    static uint8_t fades[ENV_MAX_UNITS];
-    int32_t n_actions, n = p->n < ENV_MAX_UNITS ? p->n : ENV_MAX_UNITS;
-    Job job;
-    double length_s = (double)edit_samples(&p->edit) / song->sample_rate_hz;
+    *out = (Retelling){0};
     TRY(env_song_new(&es, song));
     TRY(env_new(&env, es));
-    job_init(&job, song);
-    job.tune = tune_of(song, p);
-    TRY(job_target(&job, song, length_s, 0.05 * length_s));
-    *whole = env_parse(env, &job, p->units, p->fades, p->n, actions, ENV_MAX_STEPS, &n_actions) == BS_OK;
-    memcpy(units, p->units, sizeof *units * (size_t)n);
-    memcpy(fades, p->fades, (size_t)n);
-    if (!*whole) { /* some of it may go: then the window is that of what is left */
-        job.lo_samples /= 2;
-        TRY(env_parse_near(env, &job, units, fades, &n, actions, ENV_MAX_STEPS, &n_actions));
-    }
-    TRY(env_replay(env, &job, actions, n_actions, played, NULL, NULL));
+    TRY(env_retell(out, env, p));
 out:
     env_free(env);
     env_song_free(es);
@@ -98,31 +83,30 @@ static Status add_session(const Truth *t, const Song *song, const Edit *made, in
                           const char *how, bool verbose) {
     Status st = BS_OK;
     Projection p = {0};
-    Edit played;
-    bool whole = false;
-    edit_init(&played);
-    double loss = 1, replay_loss = 1;
+    Retelling told = {0};
+    double loss = 1, told_loss = 1;
     const int32_t n = t->edit.n_segments - 1;
-    int32_t projected = 0, replayed = 0;
+    int32_t n_told = 0;
     TRY(projection_make(&p, song, made));
     TRY(projection_loss(made, foreign, &p.edit, &loss));
-    projected = seams_kept(t, &p.edit);
-    const Status made_by_actions = replay(song, &p, &played, &whole);
+    const Status made_by_actions = retell(song, &p, &told);
     if (made_by_actions == BS_OK) {
-        TRY(projection_loss(made, foreign, &played, &replay_loss));
-        replayed = seams_kept(t, &played);
+        TRY(projection_loss(made, foreign, &told.edit, &told_loss));
+        n_told = seams_kept(t, &told.edit);
     } else if (verbose) {
         printf("#   %s\n", error_text());
     }
-    s->n_seams += n, s->n_projected += projected, s->n_replayed += replayed;
-    s->n_whole += whole, s->n_near += !whole && made_by_actions == BS_OK;
-    s->loss[s->n_edits] = loss, s->replay_loss[s->n_edits++] = replay_loss;
+    const int32_t n_projected = seams_kept(t, &p.edit), n_in_tune = seams_of_tune(song, &p);
+    s->n_seams += n, s->n_projected += n_projected, s->n_replayed += n_told;
+    s->n_of_tune += n_in_tune, s->n_cuts += p.edit.n_segments - 1;
+    s->n_whole += told.whole, s->n_near += !told.whole && made_by_actions == BS_OK;
+    s->loss[s->n_edits] = loss, s->replay_loss[s->n_edits++] = told_loss;
     if (verbose)
         printf("# %s %s: %d seams, %d projected, %d replayed%s, loss %.3f, replayed %.3f\n", t->name, how, n,
-               projected, replayed, whole ? "" : ", changed", loss, replay_loss);
+               n_projected, n_told, told.whole ? "" : ", changed", loss, told_loss);
 out:
     projection_drop(&p);
-    edit_drop(&played);
+    retelling_drop(&told);
     return st;
 }
 
@@ -141,6 +125,7 @@ static void print_totals(const char *how, Totals *s) {
     printf("project_%s_seams %d count\n", how, s->n_seams);
     printf("project_%s_cuts_projected %.4f share\n", how, share(s->n_projected, s->n_seams));
     printf("project_%s_cuts_replayed %.4f share\n", how, share(s->n_replayed, s->n_seams));
+    printf("project_%s_cuts_of_one_tune %.4f share\n", how, share(s->n_of_tune, s->n_cuts));
     printf("project_%s_edits_as_projected %.4f share\n", how, share(s->n_whole, s->n_edits));
     printf("project_%s_edits_changed %.4f share\n", how, share(s->n_near, s->n_edits));
     printf("project_%s_loss_mean %.4f share\n", how, share(sum, s->n_edits));

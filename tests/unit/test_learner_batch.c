@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "learner/demos.h"
 #include "learner/pool.h"
@@ -346,11 +347,14 @@ static void a_demonstration_becomes_episodes_that_make_its_edit(void **state) {
         int32_t units[1024], n;
         uint8_t fades[1024];
         Edit edit, played;
+        Demo demo;
+        demo_init(&demo);
         edit_init(&edit);
         n = song_made_right(songs.entries[s].song, 0, 6, units, fades, 1024);
         assert_int_equal(edit_from_units(&edit, songs.entries[s].song, units, fades, n), BS_OK);
         int32_t first = demos.n_episodes;
-        Status st = demos_add(&demos, &songs, s, &edit, 5);
+        assert_int_equal(edit_copy(&demo.made, &edit), BS_OK);
+        Status st = demos_add(&demos, &songs, s, &demo, 5);
         if (st != BS_OK) print_error("%s\n", error_text());
         assert_int_equal(st, BS_OK);
         assert_true(demos.n_episodes > first && demos.n_episodes <= first + TICKET_GROUP);
@@ -363,7 +367,9 @@ static void a_demonstration_becomes_episodes_that_make_its_edit(void **state) {
             assert_true(edit_equal(&played, &edit));
             edit_drop(&played);
         }
+        assert_true(demos.groups[s].weight == 1);
         edit_drop(&edit);
+        demo_drop(&demo);
     }
     Episode *drawn[64];
     int32_t n = demos_draw(&demos, 1, 0, 16, drawn);
@@ -392,10 +398,10 @@ static void lines_that_are_no_demonstration_are_counted(void **state) {
         fprintf(f, "%s[%lld,%lld,\"short\"]", i ? "," : "", (long long)edit.segments[i].start_sample,
                 (long long)edit.segments[i].end_sample);
     fprintf(f, "]}}\n");
-    fprintf(
-        f,
-        "{\"version\":1,\"song\":\"%064d\",\"name\":\"b\",\"edit\":{\"sample_rate\":8000,\"segments\":[]}}\n",
-        0);
+    fprintf(f,
+            "{\"version\":1,\"song\":\"%064d\",\"name\":\"b\",\"edit\":{\"sample_rate\":8000,\"segments\":[["
+            "0,9]]}}\n",
+            0);
     fprintf(f, "this is no JSON\n");
     fprintf(f,
             "{\"version\":1,\"song\":\"%s\",\"edit\":{\"sample_rate\":8000,\"segments\":[[0,9,\"long\"]]}}\n",
@@ -411,13 +417,88 @@ static void lines_that_are_no_demonstration_are_counted(void **state) {
     assert_int_equal(demos.n_lines, 6);
     assert_int_equal(demos.n_groups, 1);
     assert_int_equal(demos.n_unknown, 1);
-    assert_int_equal(demos.n_bad, 4);
-    assert_true(strstr(demos.first_bad, "line 3") != NULL);
+    assert_int_equal(demos.n_refused, 4);
+    assert_true(strstr(demos.first_refused, "line 3") != NULL);
     demos_drop(&demos);
     assert_int_equal(demos_load(&demos, "/tmp/bandsaw-no-such-file", &songs, 1), BS_OK);
     assert_int_equal(demos.n_groups, 0);
     remove(path);
     edit_drop(&edit);
+    songs_drop(&songs);
+}
+
+/* A demonstration of weight w[i] each, by hand: only what is drawn is looked at. */
+static void demonstrations_come_as_often_as_they_weigh(void **state) {
+    (void)state;
+    enum { N = 40, PASSES = 25 };
+    static Episode *episodes[N], *drawn[2 * TICKET_GROUP], marks[N];
+    DemoGroup groups[N];
+    Demos demos = {.episodes = episodes, .groups = groups, .n_episodes = N, .n_groups = N};
+    int32_t times[N] = {0}, again[N] = {0};
+    for (int32_t i = 0; i < N; i++) {
+        const double weight = i % 4 == 0 ? 0.25 : 1;
+        episodes[i] = &marks[i];
+        groups[i] = (DemoGroup){i, 1, weight, demos.sum_weights += weight};
+    }
+    for (int run = 0; run < 2; run++)
+        for (uint64_t u = 0; u < N * PASSES; u++) {
+            assert_int_equal(demos_draw(&demos, 7, u, TICKET_GROUP, drawn), 1);
+            (run ? again : times)[drawn[0] - marks]++;
+        }
+    assert_memory_equal(times, again, sizeof times);
+    for (int32_t i = 0; i < N; i++) { /* in each pass right to one */
+        const double expected = N * PASSES * groups[i].weight / demos.sum_weights;
+        assert_true(fabs(times[i] - expected) < 0.35 * expected + 3);
+    }
+}
+
+static void what_was_lost_lowers_the_weight_and_a_later_line_replaces_an_earlier(void **state) {
+    (void)state;
+    SongBook songs;
+    songs_made(&songs, 1, 11, &small);
+    const Song *song = songs.entries[0].song;
+    int32_t units[1024], n = song_made_right(song, 0, 6, units, (uint8_t[1024]){0}, 1024);
+    uint8_t fades[1024] = {0};
+    char path[] = "/tmp/bandsaw-demos-XXXXXX";
+    Demo demo;
+    Demos demos = {0};
+    demo_init(&demo);
+    demo.song = song->hash;
+    snprintf(demo.name, sizeof demo.name, "same");
+    assert_int_equal(edit_from_units(&demo.made, song, units, fades, n), BS_OK);
+    assert_int_equal(edit_copy(&demo.projected, &demo.made), BS_OK);
+    const int64_t length = edit_samples(&demo.made);
+    demo.foreign_samples = length / 9; /* a tenth of what was made is not of the recording */
+    assert_int_equal(demos_add(&demos, &songs, 0, &demo, 5), BS_OK);
+    assert_true(fabs(demos.groups[0].weight - (1 - 0.1 / 0.3)) < 0.01);
+    demo.foreign_samples = length; /* half of it */
+    assert_int_equal(demos_add(&demos, &songs, 0, &demo, 5), BS_UNSUPPORTED);
+    assert_non_null(strstr(error_text(), "50 % of it are lost"));
+    assert_int_equal(demos.n_groups, 1);
+    assert_int_equal(demos.n_episodes, demos.groups[0].n);
+    demo.foreign_samples = 0;
+    demo.weight = 0.5; /* as somebody may write by hand */
+    assert_int_equal(demos_add(&demos, &songs, 0, &demo, 5), BS_OK);
+    assert_true(demos.groups[1].weight == 0.5);
+    demos_drop(&demos);
+
+    close(mkstemp(path));
+    for (int i = 0; i < 3; i++) {
+        Json *line;
+        demo.weight = i == 1 ? 0.75 : 0.5;
+        if (i == 2) snprintf(demo.name, sizeof demo.name, "other");
+        assert_int_equal(demo_to_json(&demo, &line), BS_OK);
+        assert_int_equal(json_append_line(line, path, false), BS_OK);
+        json_free(line);
+    }
+    assert_int_equal(demos_load(&demos, path, &songs, 1), BS_OK);
+    assert_int_equal(demos.n_groups, 2);
+    assert_int_equal(demos.n_said_again, 1);
+    assert_true(demos.groups[0].weight == 0.75 && demos.groups[1].weight == 0.5);
+    assert_true(demos_mean_weight(&demos) == 0.625);
+    demos_drop(&demos);
+    remove(path);
+    demo_drop(&demo);
     songs_drop(&songs);
 }
 
@@ -435,6 +516,8 @@ int main(void) {
         cmocka_unit_test(what_is_too_old_is_given_up),
         cmocka_unit_test(a_demonstration_becomes_episodes_that_make_its_edit),
         cmocka_unit_test(lines_that_are_no_demonstration_are_counted),
+        cmocka_unit_test(demonstrations_come_as_often_as_they_weigh),
+        cmocka_unit_test(what_was_lost_lowers_the_weight_and_a_later_line_replaces_an_earlier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
