@@ -9,17 +9,17 @@
 #include <unistd.h>
 
 #include "common/host/progress.h"
-#include "featurizer/align/align.h"
 #include "featurizer/dataset.h"
 #include "featurizer/demos.h"
 #include "featurizer/ingest.h"
+#include "featurizer/pair.h"
 
 enum { MAX_WORKERS = 256 };
 
 typedef struct Outcome {
     StoreRow row;
-    bool over, done, known, aligned;
-    Edit edit;
+    bool over, done, known, paired;
+    Demo demo;
 } Outcome;
 
 typedef struct Batch {
@@ -39,23 +39,41 @@ static void complain(Batch *b, const char *text) {
     fprintf(stderr, "%sbandsaw: %s\n", b->progress.terminal ? "\r\033[K" : "", text);
 }
 
-/* The person's edit beside a recording, unless the file has one of this Song. */
-static void align_pair(Batch *b, const Recording *r, Outcome *o) {
+static Status load_song(const Batch *b, const Hash *hash, Song **song) {
+    FileMap map;
+    Status st = ingest_restore(&b->ingest, hash); /* it may have made room for others */
+    if (st == BS_OK) st = cache_map(store_blobs(b->ingest.store), hash, &map);
+    if (st != BS_OK) return st;
+    st = song_unpack(song, map.bytes, map.n_bytes);
+    file_unmap(&map);
+    return st;
+}
+
+static Status make_demo(Batch *b, const Recording *r, Outcome *o) {
+    Status st = BS_OK;
     char raw[PATH_BYTES], edit[PATH_BYTES];
-    const char *raws[1] = {raw};
-    Alignment alignment = {0};
-    if (!r->edit[0]) return;
+    Hash pair;
+    Song *song = NULL;
+    TRY(path_join(raw, b->ingest.root, r->file));
+    TRY(path_join(edit, b->ingest.root, r->edit));
+    TRY(pair_hash(&o->row.song, edit, &pair));
     pthread_mutex_lock(&b->lock);
-    bool has = demo_file_has(b->demos, &o->row.song);
+    const bool has = demo_file_has(b->demos, &pair);
     pthread_mutex_unlock(&b->lock);
-    if (has) return;
-    Status st = path_join(raw, b->ingest.root, r->file);
-    if (st == BS_OK) st = path_join(edit, b->ingest.root, r->edit);
-    if (st == BS_OK) st = align_files(raws, 1, edit, &alignment);
-    if (st == BS_OK) st = align_edit(&alignment, 0, &o->edit);
-    align_drop(&alignment);
-    o->aligned = st == BS_OK;
-    if (st == BS_OK) return;
+    if (has) goto out;
+    TRY(load_song(b, &o->row.song, &song));
+    TRY(pair_read(&o->demo, song, raw, edit));
+    o->demo.pair = pair;
+    snprintf(o->demo.name, sizeof o->demo.name, "%s", r->name);
+    o->paired = true;
+out:
+    song_free(song);
+    return st;
+}
+
+/* What a person made of the recording, unless the file holds it. A bad pair stops nothing else. */
+static void pair(Batch *b, const Recording *r, Outcome *o) {
+    if (!r->edit[0] || make_demo(b, r, o) == BS_OK) return;
     pthread_mutex_lock(&b->lock);
     b->counts.n_refused_pairs++;
     complain(b, error_text());
@@ -66,11 +84,14 @@ static void align_pair(Batch *b, const Recording *r, Outcome *o) {
 static void write_demos(Batch *b) {
     for (; b->n_written < b->n && b->outcomes[b->n_written].over && b->written == BS_OK; b->n_written++) {
         Outcome *o = &b->outcomes[b->n_written];
-        if (!o->aligned || demo_file_has(b->demos, &o->row.song)) continue;
-        b->written = demo_file_append(b->demos, &o->row.song, b->recordings[b->n_written].name, &o->edit);
-        b->counts.n_demos += b->written == BS_OK;
-        edit_drop(&o->edit);
-        if (b->written != BS_OK) complain(b, error_text());
+        if (!o->paired) continue;
+        if (!demo_file_has(b->demos, &o->demo.pair)) {
+            b->written = demo_file_append(b->demos, &o->demo);
+            b->counts.n_demos += b->written == BS_OK;
+            if (b->written != BS_OK) complain(b, error_text());
+        }
+        demo_drop(&o->demo);
+        o->paired = false;
     }
 }
 
@@ -84,7 +105,7 @@ static void *work(void *context) {
         Outcome *o = &b->outcomes[i];
         Status st = ingest_file(&b->ingest, b->recordings[i].file, NULL, NULL, &o->row, &o->known);
         o->done = st == BS_OK;
-        if (o->done) align_pair(b, &b->recordings[i], o);
+        if (o->done) pair(b, &b->recordings[i], o);
         pthread_mutex_lock(&b->lock);
         if (st != BS_OK) complain(b, error_text());
         b->counts.n_failed += st != BS_OK;
@@ -141,14 +162,16 @@ Status batch_run(const BatchOptions *options, BatchCounts *counts) {
 
     progress_start(&b.progress, "featurize", b.n);
     run_workers(&b, options->n_workers > 0 ? options->n_workers : (int)sysconf(_SC_NPROCESSORS_ONLN));
-    char note[128];
-    snprintf(note, sizeof note, "%d heard, %d known, %d failed, %d new demonstrations", b.counts.n_heard,
-             b.counts.n_known, b.counts.n_failed, b.counts.n_demos);
+    char note[160];
+    snprintf(note, sizeof note, "%d heard, %d known, %d failed, %d new demonstrations, %d pairs refused",
+             b.counts.n_heard, b.counts.n_known, b.counts.n_failed, b.counts.n_demos,
+             b.counts.n_refused_pairs);
     progress_end(&b.progress, note);
     *counts = b.counts;
     if (b.written != BS_OK) st = fail(b.written, "%s: cannot be written; what was heard is kept", path);
 out:
-    for (size_t i = 0; b.outcomes && i < n_recordings; i++) edit_drop(&b.outcomes[i].edit);
+    for (size_t i = 0; b.outcomes && i < n_recordings; i++)
+        if (b.outcomes[i].paired) demo_drop(&b.outcomes[i].demo);
     free(b.outcomes);
     free(rows);
     free(recordings);

@@ -1,5 +1,5 @@
-/* Demos: the songs that have a line already are read once; what is torn or foreign in the file is passed
- * over. */
+/* Demos: the pairs that have a line already are read once; what is torn, older or foreign in the file is
+ * passed over. */
 #include "featurizer/demos.h"
 
 #include <stdio.h>
@@ -7,36 +7,34 @@
 #include <string.h>
 
 #include "common/host/file.h"
-#include "common/host/json.h"
 
 enum { MAX_FILE_BYTES = 1 << 30 };
 
 struct DemoFile {
     char path[PATH_BYTES];
     bool torn; /* its last line has no end */
-    Hash *songs;
-    size_t n_songs, capacity;
+    Hash *pairs;
+    size_t n_pairs, capacity;
 };
 
-static Status remember(DemoFile *f, const Hash *song) {
-    if (f->n_songs == f->capacity) {
+static Status remember(DemoFile *f, const Hash *pair) {
+    if (f->n_pairs == f->capacity) {
         size_t capacity = 2 * f->capacity + 64;
-        Hash *more = realloc(f->songs, capacity * sizeof *more);
+        Hash *more = realloc(f->pairs, capacity * sizeof *more);
         if (!more) return fail(BS_NOMEM, "%s: no memory", f->path);
-        f->songs = more;
+        f->pairs = more;
         f->capacity = capacity;
     }
-    f->songs[f->n_songs++] = *song;
+    f->pairs[f->n_pairs++] = *pair;
     return BS_OK;
 }
 
 static Status read_line(DemoFile *f, const char *line, size_t n) {
-    Json *json;
-    Hash song;
+    Demo demo;
     Status st = BS_OK;
-    if (json_parse(&json, f->path, line, n) != BS_OK) return BS_OK;
-    if (json_get_hash(json, "song", &song) == BS_OK) st = remember(f, &song);
-    json_free(json);
+    if (demo_parse(&demo, f->path, line, n) != BS_OK) return BS_OK;
+    if (!hash_is_zero(&demo.pair)) st = remember(f, &demo.pair);
+    demo_drop(&demo);
     return st;
 }
 
@@ -67,60 +65,25 @@ out:
 
 void demo_file_close(DemoFile *f) {
     if (!f) return;
-    free(f->songs);
+    free(f->pairs);
     free(f);
 }
 
-bool demo_file_has(const DemoFile *f, const Hash *song) {
-    for (size_t i = 0; i < f->n_songs; i++)
-        if (hash_equal(&f->songs[i], song)) return true;
+bool demo_file_has(const DemoFile *f, const Hash *pair) {
+    for (size_t i = 0; i < f->n_pairs; i++)
+        if (hash_equal(&f->pairs[i], pair)) return true;
     return false;
 }
 
-static Status add_segments(Json *edit_json, const Edit *edit) {
-    static const char *const fades[FADE_COUNT] = {"short", "half", "1", "2", "4"};
+Status demo_file_append(DemoFile *f, const Demo *demo) {
     Status st = BS_OK;
-    Json *segments = json_new_array();
-    if (!segments) return fail(BS_NOMEM, "no memory for a demonstration");
-    for (int32_t i = 0; i < edit->n_segments; i++) {
-        const EditSegment *s = &edit->segments[i];
-        Json *row = json_new_array();
-        st = row ? BS_OK : fail(BS_NOMEM, "no memory for a demonstration");
-        if (st == BS_OK) st = json_append(row, json_new_integer(s->start_sample));
-        if (st == BS_OK) st = json_append(row, json_new_integer(s->end_sample));
-        if (st == BS_OK) st = json_append(row, json_new_text(fades[s->fade]));
-        if (st != BS_OK)
-            json_free(row);
-        else
-            st = json_append(segments, row);
-        if (st != BS_OK) goto out;
-    }
-    Json *given = segments;
-    segments = NULL;
-    st = json_set(edit_json, "segments", given);
-out:
-    json_free(segments);
-    return st;
-}
-
-Status demo_file_append(DemoFile *f, const Hash *song, const char *name, const Edit *edit) {
-    Status st = BS_OK;
-    Json *line = json_new_object(), *inner = json_new_object();
-    if (!line || !inner) TRY(fail(BS_NOMEM, "%s: no memory", f->path));
-    TRY(json_set_i64(line, "version", 1));
-    TRY(json_set_hash(line, "song", song));
-    TRY(json_set_text(line, "name", name));
-    TRY(json_set_i64(inner, "sample_rate", edit->sample_rate_hz));
-    TRY(add_segments(inner, edit));
-    Json *given = inner;
-    inner = NULL;
-    TRY(json_set(line, "edit", given));
+    Json *line = NULL;
+    TRY(demo_to_json(demo, &line));
     if (f->torn) TRY(file_append(f->path, "\n", 1, false));
     f->torn = false;
     TRY(json_append_line(line, f->path, true));
-    TRY(remember(f, song));
+    TRY(remember(f, &demo->pair));
 out:
     json_free(line);
-    json_free(inner);
     return st;
 }

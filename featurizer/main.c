@@ -58,9 +58,11 @@ static const Option stems_options[] = {
 
 static const ConfigTable featurize_table = {
     "bandsaw-featurizer featurize", "bandsaw featurize DATA [options]",
-    "Hears every recording of a folder: NAME_raw.EXT and other audio files; NAME_edit.EXT beside one is what "
-    "a person "
-    "made of it. Results go to DATA/.bandsaw.",
+    "Hears every recording of a folder: NAME_raw.EXT, input/NAME.EXT and other audio files. NAME_edit.EXT "
+    "and "
+    "desired_output/NAME.EXT are what people made of them: sound, EDIT.json or a REAPER project. Results go "
+    "to "
+    "DATA/.bandsaw.",
     featurize_options, sizeof featurize_options / sizeof *featurize_options};
 static const ConfigTable serve_table = {"bandsaw-featurizer serve", "bandsaw serve DATA [options]",
                                         "Serves the Songs of a folder to learners and actors, until SIGTERM.",

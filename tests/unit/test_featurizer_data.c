@@ -76,27 +76,49 @@ static void makes_recordings_of_names(void **state) {
     assert_string_equal(list[3].name, "b");
     assert_string_equal(list[3].edit, "b_edit.FLAC");
     free(list);
+    assert_int_equal(file_replace(at("b_edit.rpp"), "", 0), BS_OK); /* says where its cuts are */
+    assert_int_equal(file_replace(at("c.json"), "", 0), BS_OK);
+    assert_int_equal(dir_make(at("input"), 0777) | dir_make(at("desired_output"), 0777), BS_OK);
+    const char *more[] = {"input/x.wav",          "input/y.y.flac",          "input/notes",
+                          "desired_output/x.mp3", "desired_output/y.y.json", "desired_output/z.wav"};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        assert_int_equal(file_replace(at(more[i]), "", 0), BS_OK);
+    assert_int_equal(dataset_scan(folder, &list, &n), BS_OK);
+    assert_int_equal(n, 6);
+    assert_string_equal(list[3].edit, "b_edit.rpp");
+    assert_string_equal(list[4].name, "x");
+    assert_string_equal(list[4].file, "input/x.wav");
+    assert_string_equal(list[4].edit, "desired_output/x.mp3");
+    assert_string_equal(list[5].edit, "desired_output/y.y.json");
+    free(list);
     assert_int_equal(dataset_scan(at("folder.wav"), &list, &n), BS_NOT_FOUND);
     assert_non_null(strstr(error_text(), "no recording in it"));
     assert_int_equal(dataset_scan(at("a.mp3"), &list, &n), BS_INVALID);
     assert_int_equal(dataset_scan(at("missing"), &list, &n), BS_NOT_FOUND);
 }
 
-static void writes_one_line_a_song(void **state) {
+static void writes_one_line_a_pair(void **state) {
     (void)state;
     DemoFile *f;
-    Edit edit;
+    Demo demo, again;
     Hash a = hash_bytes("a", 1), b = hash_bytes("b", 1);
     void *bytes;
     size_t n;
-    edit_init(&edit);
-    edit.sample_rate_hz = 44100;
-    edit_append(&edit, 5, 900, FADE_SHORT);
-    edit_append(&edit, 10, 20, FADE_HALF_BEAT);
+    demo_init(&demo);
+    snprintf(demo.name, sizeof demo.name, "song \"one\"");
+    demo.song = demo.made.song = demo.projected.song = b;
+    demo.pair = a;
+    demo.loss = 0.03;
+    demo.weight = 0.9;
+    demo.foreign_samples = 12;
+    demo.made.sample_rate_hz = demo.projected.sample_rate_hz = 44100;
+    edit_append(&demo.made, 5, 900, FADE_SHORT);
+    edit_append(&demo.made, 10, 20, FADE_HALF_BEAT);
+    edit_append(&demo.projected, 0, 1000, FADE_SHORT);
     assert_int_equal(file_replace(at("demos.jsonl"), "{\"torn", 6), BS_OK);
     assert_int_equal(demo_file_open(&f, at("demos.jsonl")), BS_OK);
     assert_false(demo_file_has(f, &a));
-    assert_int_equal(demo_file_append(f, &a, "song \"one\"", &edit), BS_OK);
+    assert_int_equal(demo_file_append(f, &demo), BS_OK);
     assert_true(demo_file_has(f, &a));
     demo_file_close(f);
     assert_int_equal(demo_file_open(&f, at("demos.jsonl")), BS_OK);
@@ -105,11 +127,16 @@ static void writes_one_line_a_song(void **state) {
     demo_file_close(f);
     assert_int_equal(file_read(at("demos.jsonl"), 1 << 20, &bytes, &n), BS_OK);
     const char *line = strchr(bytes, '\n') + 1;
-    assert_non_null(strstr(line, "\"name\":\"song \\\"one\\\"\""));
-    assert_non_null(strstr(
-        line, "\"edit\":{\"sample_rate\":44100,\"segments\":[[5,900,\"short\"],[10,20,\"half\"]]}}\n"));
+    assert_non_null(
+        strstr(line, "\"edit\":{\"sample_rate\":44100,\"segments\":[[5,900,\"short\"],[10,20,\"half\"]]}"));
+    assert_int_equal(demo_parse(&again, "line", line, strlen(line)), BS_OK);
+    assert_true(edit_equal(&again.made, &demo.made) && edit_equal(&again.projected, &demo.projected));
+    assert_string_equal(again.name, demo.name);
+    assert_true(again.loss == 0.03 && again.weight == 0.9 && again.foreign_samples == 12);
+    assert_true(hash_equal(&again.song, &b));
     free(bytes);
-    edit_drop(&edit);
+    demo_drop(&again);
+    demo_drop(&demo);
 }
 
 /* What is in a dataset's store and demonstrations. */
@@ -193,6 +220,57 @@ static void hears_nothing_twice_and_keeps_going_past_bad_files(void **state) {
     assert_int_equal(counts.n_heard, 1);
     free(s.samples);
     free(short_one.samples);
+}
+
+/* The demonstrations in the file, malloc'ed. */
+static Demo *demos_of_file(int *n) {
+    Held h = held();
+    Demo *list = calloc(16, sizeof *list);
+    *n = 0;
+    for (char *line = strtok(h.demos, "\n"); line; line = strtok(NULL, "\n"))
+        assert_int_equal(demo_parse(&list[(*n)++], "line", line, strlen(line)), BS_OK);
+    held_drop(&h);
+    return list;
+}
+
+static void an_edit_that_says_its_cuts_is_read_and_a_new_one_is_a_new_line(void **state) {
+    (void)state;
+    BatchCounts counts;
+    const BatchOptions options = {.data = folder, .n_workers = 2};
+    const char *json =
+        "{\"version\":1,\"sample_rate\":22050,\"segments\":[[101234,300000]],\"foreign_samples\":1000}";
+    Synth s = play(31);
+    int n;
+    assert_int_equal(dir_make(at("input"), 0777) | dir_make(at("desired_output"), 0777), BS_OK);
+    save("input/a.wav", &s, 0, s.n);
+    save("desired_output/a.wav", &s, 101000, 300000);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_demos, 1);
+    assert_int_equal(batch_run(&options, &counts), BS_OK); /* the same pair */
+    assert_int_equal(counts.n_demos, 0);
+    save("desired_output/a.wav", &s, 201000, 500000); /* cut anew */
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_demos, 1);
+    assert_int_equal(file_replace(at("desired_output/a.json"), json, strlen(json)), BS_OK);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_demos, 1);
+    Demo *list = demos_of_file(&n);
+    assert_int_equal(n, 3);
+    assert_int_equal(list[0].made.segments[0].start_sample, 101000);
+    assert_int_equal(list[1].made.segments[0].start_sample, 201000);
+    assert_int_equal(list[2].made.segments[0].start_sample, 101234);
+    assert_int_equal(list[2].foreign_samples, 1000);
+    for (int i = 0; i < n; i++) {
+        assert_string_equal(list[i].name, "a");
+        assert_true(list[i].loss > 0 && list[i].loss < 0.1 && list[i].weight > 0.6 && list[i].weight < 1);
+        demo_drop(&list[i]);
+    }
+    json = "{\"version\":1,\"sample_rate\":22050,\"segments\":[[101234,9000000]]}"; /* past the end */
+    assert_int_equal(file_replace(at("desired_output/a.json"), json, strlen(json)), BS_OK);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_refused_pairs, 1);
+    free(list);
+    free(s.samples);
 }
 
 static void describes_beats_and_takes_as_text(void **state) {
@@ -370,7 +448,7 @@ static void a_song_past_the_limit_is_heard_again_when_asked_for(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(makes_recordings_of_names, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(writes_one_line_a_song, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(writes_one_line_a_pair, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(hears_a_folder_the_same_with_one_worker_and_with_three, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(hears_nothing_twice_and_keeps_going_past_bad_files, make_folder,
@@ -379,6 +457,8 @@ int main(void) {
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_song_past_the_limit_is_heard_again_when_asked_for, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(an_edit_that_says_its_cuts_is_read_and_a_new_one_is_a_new_line,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(describes_beats_and_takes_as_text, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(serves_listings_songs_and_new_recordings, make_folder, remove_folder),
     };
