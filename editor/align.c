@@ -6,6 +6,7 @@
 
 #include "common/host/config.h"
 #include "common/host/file.h"
+#include "editor/align_actions.h"
 #include "editor/align_json.h"
 #include "editor/verbs.h"
 
@@ -23,10 +24,9 @@ static const Option options[] = {
 
 static const ConfigTable table = {
     .program = "bandsaw-editor",
-    .usage = "bandsaw align RAW... EDIT [-o FILE]",
+    .usage = "bandsaw align RAW... EDIT [-o FILE] [--actions]",
     .about = "Says which ranges of a recording an edit of it consists of, and how they are joined, as JSON. "
-             "Several "
-             "files before the last are one recording, in the order given.",
+             "Several files before the last are one recording, in the order given.",
     .options = options,
     .n_options = sizeof options / sizeof *options,
 };
@@ -53,6 +53,12 @@ static void say(const Alignment *a) {
             n_moves[MOVE_LOOP], n_moves[MOVE_REUSE], n_moves[MOVE_REORDER], a->n_others, n_ties);
 }
 
+static void say_actions(const AlignActions *said) {
+    fprintf(stderr, "%.1f %% of the edit can be said in %d actions%s; as a demonstration it weighs %.2f\n",
+            100 * (1 - said->loss), said->n_actions, said->whole ? "" : ", some seams or fades changed",
+            said->weight);
+}
+
 /* No input may be written over, with --force neither. */
 static Status check_out(const Settings *set, const char *const *files, int n) {
     if (!set->out[0]) return BS_OK;
@@ -71,21 +77,30 @@ Status verb_align(int argc, char **argv) {
     bool help;
     Alignment alignment = {0};
     Edit edit;
-    Json *json = NULL;
+    Json *json = NULL, *actions = NULL, *given;
+    AlignActions said;
     edit_init(&edit);
     TRY(config_parse(&table, &set, argc, argv, files, SONG_MAX_SOURCES + 1, &n, &help));
     if (help) return BS_OK;
     if (n < 2) TRY(fail(BS_INVALID, "a recording and an edit of it are needed; usage: %s", table.usage));
     TRY(check_out(&set, files, n));
     TRY(align_files(files, n - 1, files[n - 1], &alignment));
-    TRY(align_edit(&alignment, 0, &edit));
+    if (set.actions)
+        TRY(align_actions(files, n - 1, &alignment, &edit, &actions, &said));
+    else
+        TRY(align_edit(&alignment, 0, &edit));
     TRY(align_json(&alignment, &edit, &json));
+    given = actions;
+    actions = NULL;
+    if (set.actions) TRY(json_set(json, "actions", given));
     if (set.out[0])
         TRY(json_write(json, set.out, JSON_INDENTED));
     else
         TRY(print_json(json));
     say(&alignment);
+    if (set.actions) say_actions(&said);
 out:
+    json_free(actions);
     json_free(json);
     edit_drop(&edit);
     align_drop(&alignment);

@@ -1,6 +1,7 @@
 #include "editor/align_json.h"
 
 #include "common/edits/edit_json.h"
+#include "featurizer/pair.h"
 
 static Status add_range(Json *object, const char *key, int64_t start, int64_t end) {
     Status st = BS_OK;
@@ -112,6 +113,7 @@ Status align_json(const Alignment *a, const Edit *edit, Json **out) {
     TRY(json_set_f64(root, "matched", (double)a->matched));
     TRY(json_set_f64(root, "explained_db", (double)a->ratio_db));
     TRY(json_set_bool(root, "exact", a->plain));
+    TRY(json_set_i64(root, "foreign_samples", pair_foreign_samples(a)));
     TRY(add_list(root, "pieces", a, a->n_pieces, fill_piece));
     TRY(add_list(root, "others", a, a->n_others, fill_other));
     *out = root;

@@ -1,6 +1,6 @@
 #include "common/edits/demo.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "common/edits/edit_json.h"
 
@@ -76,7 +76,9 @@ static Status read_line(Demo *out, const Json *line) {
     TRY(json_version(line, DEMO_VERSION, &version));
     TRY(json_get_hash(line, "song", &out->song));
     if (json_has(line, "name")) TRY(json_get_text(line, "name", &name));
-    snprintf(out->name, sizeof out->name, "%s", name);
+    if (strlen(name) >= sizeof out->name)
+        return fail(BS_CORRUPT, "name: longer than %zu bytes", sizeof out->name - 1);
+    memcpy(out->name, name, strlen(name) + 1);
     TRY(get_edit(line, "edit", &out->song, &out->made));
     if (version == 1) return BS_OK;
     TRY(json_get_hash(line, "pair", &out->pair));

@@ -17,8 +17,8 @@
 #include "common/core/rng.h"
 #include "common/env/env_retell.h"
 #include "common/host/file.h"
-#include "featurizer/align/align.h"
 #include "featurizer/featurize.h"
+#include "featurizer/pair.h"
 #include "simulator/simulate.h"
 #include "tests/unit/truth_song.h"
 
@@ -170,7 +170,7 @@ static Status one_session(const char *folder, int32_t number, Run *run, bool ver
         goto out;
     }
     TRY(align_edit(&a, truth_beat_samples(truth, truth->tune) / truth->sample_rate_hz, &made));
-    for (int32_t i = 0; i < a.n_others; i++) foreign += a.others[i].edit_end - a.others[i].edit_start;
+    foreign = pair_foreign_samples(&a);
     run->n_pieces_seams += truth->edit.n_segments - 1;
     run->n_aligned += seams_kept(truth, &made);
     TRY(featurize_files(raws, NULL, 1, NULL, NULL, NULL, &heard));

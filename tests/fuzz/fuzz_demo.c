@@ -1,6 +1,6 @@
 // needs: common/edits
-/* Lines of demos.jsonl: any bytes either make a whole demonstration, which writes and reads the same, or one line of
- * error. */
+/* Lines of demos.jsonl: any bytes either make a whole demonstration, which writes and reads the same, or one
+ * line of error. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
