@@ -161,8 +161,8 @@ train-presence: $(O)/train/train_presence ## refit what hears whether the band p
 	@nice -n 10 $< -r $(O)/train/presence_rows.bin -o featurizer/dsp/presence_weights.inc
 
 .PHONY: bench-align
-bench-align: $(O)/bench/bench_align ## what is found of edits with known truth
-	@nice -n 10 $<
+bench-align: $(O)/bench/bench_align $(O)/bench/bench_project ## what is found of edits with known truth, and what of it comes back from actions
+	@nice -n 10 $< && nice -n 10 $(O)/bench/bench_project
 
 .PHONY: bench-hearing train-hearing train-stems train-flaw
 bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/bench_stems $(O)/bench/bench_listening ## what is heard of 60 simulated sessions, and of music from elsewhere, and what it costs

@@ -23,15 +23,15 @@ le() { # four bytes
   printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)))"
 }
 
-"$B/bandsaw-simulator" simulate --songs 2 --seed 23 --length 24 --out made >make.log 2>&1 || give_up "no sessions"
+"$B/bandsaw-simulator" simulate --songs 2 --seed 23 --length 32 --out made >make.log 2>&1 || give_up "no sessions"
 mkdir -p data/input data/desired_output
 cp made/song0001_raw.wav data/input/first.wav; cp made/song0001_edit.wav data/desired_output/first.wav
 cp made/song0002_raw.wav data/second_raw.wav; cp made/song0002_edit.wav data/second_edit.wav
 # another recording's edit; a silent one; raw and edit mixed up; an edit whose project is broken
-cp made/song0001_raw.wav data/other_raw.wav; cp made/song0002_edit.wav data/other_edit.wav
-cp made/song0001_raw.wav data/silent_raw.wav; silence 9 >data/silent_edit.wav
+cp made/song0001_edit.wav data/other_raw.wav; cp made/song0002_edit.wav data/other_edit.wav
+cp made/song0001_edit.wav data/silent_raw.wav; silence 9 >data/silent_edit.wav
 cp made/song0002_edit.wav data/swapped_raw.wav; cp made/song0002_raw.wav data/swapped_edit.wav
-cp made/song0001_raw.wav data/broken_raw.wav; echo '{"version": 1, "sample_rate": 44100}' >data/broken_edit.json
+cp made/song0001_edit.wav data/broken_raw.wav; echo '{"version": 1, "sample_rate": 44100}' >data/broken_edit.json
 
 "$B/bandsaw" featurize data --workers 2 >featurize.log 2>&1 || give_up "bad pairs are no failure"
 has_line featurize.log "other_edit.wav: no part of it is heard in data/other_raw.wav; is it an edit of another recording?" other
