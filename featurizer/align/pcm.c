@@ -1,5 +1,6 @@
 /* Reading pieces: the frames that are needed come from the reader, are mixed to mono, and are resampled by a
- * Kaiser-windowed sinc whose table is made once. */
+ * Kaiser-windowed sinc. Its taps lie ready for every phase; what falls between two phases is a blend of both
+ * (two sums of products, which become vector code). */
 #include "featurizer/align/pcm.h"
 
 #include <math.h>
@@ -8,7 +9,8 @@
 
 #include "featurizer/mono.h"
 
-enum { HALF = 32, PHASES = 512, CHUNK = 16384 };
+enum { HALF = 32, PHASES = 512, CHUNK = 16384, LANES = 8 };
+static const double same_cut = 1e-4; /* filters whose edges are nearer are one */
 
 struct Pcm {
     AudioReader *reader;
@@ -18,6 +20,9 @@ struct Pcm {
     int64_t mono_room;
     Mono coarse;
     double *sinc; /* [HALF * PHASES + 1]: one side, of width HALF */
+    double cut;   /* edge of the filter in `taps`, as a share of the recording's; 0: none yet */
+    int32_t n_taps;
+    float *taps; /* [PHASES + 1][n_taps]: row k is for positions k / PHASES behind a sample */
 };
 
 static double bessel0(double x) {
@@ -88,6 +93,7 @@ void pcm_close(Pcm *p) {
     free(p->frames);
     free(p->mono);
     free(p->sinc);
+    free(p->taps);
     free(p);
 }
 
@@ -96,25 +102,49 @@ const char *pcm_path(const Pcm *p) { return p->path; }
 
 /* ---- pieces ------------------------------------------------------------------------------------ */
 
+static double sinc_at(const double *sinc, double x) {
+    const double at = fabs(x) * PHASES;
+    const int k = (int)at;
+    return k < HALF * PHASES ? sinc[k] + (at - k) * (sinc[k + 1] - sinc[k]) : 0;
+}
+
+/* Taps with the edge at `cut`: tap i of a row stands i + 1 - n_taps / 2 samples from the one before. */
+static Status make_taps(Pcm *p, double cut) {
+    if (fabs(p->cut - cut) < same_cut) return BS_OK;
+    const int32_t n = (2 * (int32_t)ceil(HALF / cut) + LANES - 1) / LANES * LANES;
+    float *taps = realloc(p->taps, sizeof *taps * (size_t)n * (PHASES + 1));
+    if (!taps) return fail(BS_NOMEM, "%s: out of memory", p->path);
+    for (int32_t k = 0; k <= PHASES; k++)
+        for (int32_t i = 0; i < n; i++)
+            taps[k * n + i] = (float)(cut * sinc_at(p->sinc, cut * (i + 1 - n / 2 - (double)k / PHASES)));
+    p->taps = taps;
+    p->n_taps = n;
+    p->cut = cut;
+    return BS_OK;
+}
+
 /* x at position `at` (in samples of x), x[0..] long enough on both sides. */
-static float interpolate(const double *sinc, const float *x, double at, double cut) {
-    const double reach = HALF / cut;
-    int64_t from = (int64_t)ceil(at - reach + 1e-9), to = (int64_t)floor(at + reach - 1e-9);
-    double sum = 0;
-    for (int64_t i = from; i <= to; i++) {
-        double d = fabs((double)i - at) * cut * PHASES;
-        int k = (int)d;
-        double part = d - k;
-        sum += x[i] * (sinc[k] + part * (sinc[k + 1] - sinc[k]));
-    }
-    return (float)(sum * cut);
+static float interpolate(const Pcm *p, const float *x, double at) {
+    const int64_t before = (int64_t)at;
+    const double phase = (at - (double)before) * PHASES;
+    const int32_t k = (int32_t)phase, n = p->n_taps;
+    const float part = (float)(phase - k);
+    const float *low = p->taps + k * n, *high = low + n, *from = x + before + 1 - n / 2;
+    float a[LANES] = {0}, b[LANES] = {0}, sum = 0;
+    for (int32_t i = 0; i < n; i += LANES)
+        for (int32_t j = 0; j < LANES; j++) {
+            a[j] += from[i + j] * low[i + j];
+            b[j] += from[i + j] * high[i + j];
+        }
+    for (int32_t j = 0; j < LANES; j++) sum += a[j] + part * (b[j] - a[j]);
+    return sum;
 }
 
 Status pcm_read(Pcm *p, double at, double step, int64_t n, float *out) {
     Status st = BS_OK;
     if (step == 1 && at == floor(at)) return read_mono(p, (int64_t)at, n, out);
-    const double cut = step > 1 ? 0.98 / step : 1;
-    const int64_t margin = (int64_t)(HALF / cut) + 2;
+    TRY(make_taps(p, step > 1 ? 0.98 / step : 1));
+    const int64_t margin = p->n_taps / 2 + 2;
     const int64_t first = (int64_t)floor(at) - margin;
     const int64_t room = (int64_t)(step * (double)n) + 2 * margin + 4;
     if (room > p->mono_room) {
@@ -125,7 +155,7 @@ Status pcm_read(Pcm *p, double at, double step, int64_t n, float *out) {
     }
     TRY(read_mono(p, first, room, p->mono));
     for (int64_t i = 0; i < n; i++)
-        out[i] = interpolate(p->sinc, p->mono, at - (double)first + step * (double)i, cut);
+        out[i] = interpolate(p, p->mono, at - (double)first + step * (double)i);
 out:
     return st;
 }

@@ -238,6 +238,22 @@ static void score_seams(const Trial *t, Sums *s) {
     }
 }
 
+/* Seams found where truth has none. */
+static void list_false_seams(const Trial *t) {
+    for (int32_t k = 0; k < t->a->n_pieces; k++) {
+        const AlignPiece *p = &t->a->pieces[k];
+        double off = INFINITY;
+        for (int32_t i = 0; i <= t->e->n; i++)
+            off = fmin(off, fabs((double)p->edit_start / t->scale - (double)t->e->at[i]));
+        if (off < 0.1 * MAT_RATE) continue;
+        printf("#   false seam at %.3f s: raw %.4f -> %.4f, %.3f s long, score %.2f%s, shape %s %.1f ms\n",
+               (double)p->edit_start / t->scale / MAT_RATE, k ? (double)p[-1].raw_end / MAT_RATE : -1,
+               (double)p->raw_start / MAT_RATE, (double)(p->edit_end - p->edit_start) / t->scale / MAT_RATE,
+               (double)p->score, p->tie ? ", tie" : "", align_shape_names[p->join.shape],
+               (double)(p->join.end - p->join.start) / 44.1);
+    }
+}
+
 static void score_labels(const Alignment *a, const MatEdit *e, double scale, Sums *s) {
     static int64_t truth[MAT_MAX_PIECES][2], found[4096][2];
     static Label found_label[4096];
@@ -337,6 +353,7 @@ static Status run_case(const Case *c, const Mat *given, MatKind kind, uint64_t s
     score_pieces(&trial, s);
     score_seams(&trial, s);
     score_labels(&a, &e, scale, s);
+    if (verbose) list_false_seams(&trial);
     score_others(&a, &e, scale, hidden, s);
 out:
     unlink(raw_path);
