@@ -120,7 +120,7 @@ static float between(const Correlator *c, int32_t at, float sign, double *lag) {
     return value[best];
 }
 
-Likeness correlator_find(Correlator *c, const float *piece, int sign) {
+Likeness correlator_find(Correlator *c, const float *piece, int sign, int32_t reach) {
     Fft *f = c->fft;
     const int32_t n_piece = c->n_window + 2 * c->n_lags;
     Likeness l = {0};
@@ -134,7 +134,7 @@ Likeness correlator_find(Correlator *c, const float *piece, int sign) {
     fft_inverse(f);
     int32_t best = 0;
     float top = -1;
-    for (int32_t i = 0; i <= 2 * c->n_lags; i++) {
+    for (int32_t i = c->n_lags - reach; i <= c->n_lags + reach; i++) {
         float v = sign ? (float)sign * f->time[i] : fabsf(f->time[i]);
         if (v > top) top = v, best = i;
     }

@@ -19,5 +19,6 @@ Status correlator_open(Correlator **out, int32_t n_window, int32_t n_lags);
 void correlator_close(Correlator *c);
 
 void correlator_hear(Correlator *c, const float *window); /* [n_window] */
-/* piece: [n_window + 2 n_lags]. sign 1 or -1 asks for one polarity, 0 for the better one. */
-Likeness correlator_find(Correlator *c, const float *piece, int sign);
+/* piece: [n_window + 2 n_lags]; lags up to `reach`, at most n_lags, are compared. sign 1 or -1 asks for one
+ * polarity, 0 for the better one. */
+Likeness correlator_find(Correlator *c, const float *piece, int sign, int32_t reach);

@@ -66,7 +66,7 @@ static Status measure(const Run *r, Pcm *raw, Pcm *edit, Correlator *c, int sign
         TRY(pcm_read(edit, at - WINDOW / 2 / r->rate, 1 / r->rate, WINDOW, window));
         TRY(pcm_read(raw, place - WINDOW / 2 - LAGS, 1, WINDOW + 2 * LAGS, piece));
         correlator_hear(c, window);
-        Likeness l = correlator_find(c, piece, sign);
+        Likeness l = correlator_find(c, piece, sign, LAGS);
         if (l.score > 0.1F && fabs(l.lag) < LAGS - 1)
             out[(*n)++] = (Sample){at, place + l.lag - run_at(r, at), (double)l.score * l.score};
     }

@@ -4,6 +4,7 @@
 #include "featurizer/align/track.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@
 #include "featurizer/align/pcm.h"
 
 enum {
-    LAGS = 384,
+    LAGS = 384,  /* of places that landmarks propose */
+    ON_LINE = 4, /* of a place that goes on from another: a tone is as alike a period off */
     HALF = TRACK_WINDOW / 2,
     WIDE = 2 * COARSE_HZ,
     PIECE = TRACK_WINDOW + 2 * LAGS,
@@ -56,9 +58,9 @@ static void hear_window(Search *s, int32_t k, int32_t speed) {
 }
 
 /* The heard window near `place` of the recording (its middle). */
-static Likeness compare(Search *s, double place, int sign) {
+static Likeness compare(Search *s, double place, int sign, int32_t reach) {
     copy_piece(s->raw, s->n_raw, llround(place) - HALF - LAGS, PIECE, s->piece);
-    Likeness l = correlator_find(s->correlator, s->piece, sign);
+    Likeness l = correlator_find(s->correlator, s->piece, sign, reach);
     l.lag += (double)llround(place);
     return l;
 }
@@ -74,7 +76,7 @@ static void add_cell(Search *s, int32_t k, int32_t speed, double place, const Ce
     const float before = from ? line_kept * from->line : 0;
     const uint8_t weak = from ? from->weak : 0;
     for (int32_t i = 0; i < t->n_cells[k]; i++)
-        if (cells[i].speed == speed && fabs(cells[i].raw - place) <= 8) {
+        if (cells[i].speed == speed && fabs(cells[i].raw - place) <= (from ? same_place : 8)) {
             const float line = (float)worth(cells[i].score) + before;
             if (line > cells[i].line) cells[i].line = line;
             return;
@@ -82,7 +84,7 @@ static void add_cell(Search *s, int32_t k, int32_t speed, double place, const Ce
     if (place < -HALF || place > (double)s->n_raw + HALF) return;
     if (*heard_as != speed) hear_window(s, k, speed);
     *heard_as = speed;
-    Likeness l = compare(s, place, t->sign);
+    Likeness l = compare(s, place, t->sign, from ? ON_LINE : LAGS);
     Cell c = {.raw = l.lag, .score = l.score, .sign = l.signed_score < 0 ? -1 : 1, .speed = (uint8_t)speed};
     if (t->quiet[k]) c.raw = place, c.score = 0; /* nothing to hear: it coasts */
     c.weak = c.score >= heard || t->quiet[k] ? 0 : (uint8_t)(weak + 1);
@@ -184,7 +186,7 @@ static void settle_sign(Search *s) {
             if (c->sign == t->sign || t->quiet[k]) continue;
             if (heard_as != c->speed) hear_window(s, k, c->speed);
             heard_as = c->speed;
-            Likeness l = compare(s, c->raw, t->sign);
+            Likeness l = compare(s, c->raw, t->sign, LAGS);
             c->raw = l.lag + (double)k * TRACK_HOP * t->speed[c->speed] - (double)middle(s, k, c->speed);
             c->score = l.score;
             c->sign = (int8_t)t->sign;
@@ -213,7 +215,7 @@ static void try_speeds(Search *s, int32_t k, int32_t n_grid, float *scores) {
         correlator_hear(s->correlator, s->window);
         scores[g] = 0;
         for (int32_t i = 0; i < t->n_cells[k] && i < 6; i++) {
-            Likeness l = compare(s, t->cells[k][i].raw, 0);
+            Likeness l = compare(s, t->cells[k][i].raw, 0, LAGS);
             if (l.score > scores[g]) scores[g] = l.score;
         }
     }
@@ -328,6 +330,12 @@ static Status find_path(Track *t) {
         state = steps[k].from[state];
     }
     free(steps);
+    if (getenv("DBG")) for (int32_t k = 0; k < t->n_windows; k++) {
+        fprintf(stderr, "w %d %.3f:", k, k * 2048 / 11025.0);
+        if (t->path[k] >= 0) fprintf(stderr, " off %.4f s %.3f |", (t->cells[k][t->path[k]].raw - k * 2048.0) / 11025, (double)t->cells[k][t->path[k]].score);
+        for (int32_t i = 0; i < t->n_cells[k]; i++) fprintf(stderr, " %.3f:%.2f", (t->cells[k][i].raw - k * 2048.0) / 11025, (double)t->cells[k][i].score);
+        fprintf(stderr, "\n");
+    }
     return st;
 }
 
