@@ -380,10 +380,10 @@ Status pieces_make(Run *runs, int32_t n_runs, const Track *track, Tone *tone, Pc
     memcpy(m.runs, runs, sizeof *m.runs * (size_t)n_runs);
     m.n_runs = n_runs;
     m.room = n_runs + 8;
-    TRY(seamer_open(&m.seamer, tone, raw, edit));
+    TRY(seamer_open(&m.seamer, tone, m.runs, m.n_runs, raw, edit));
     m.places = (Places){m.seamer, track, m.hz, out->raw_rate_hz};
     TRY(listen(&m));
-    for (int32_t i = 0; i < m.n_runs; i++) TRY(places_settle(&m.places, &m.runs[i]));
+    TRY(places_choose(&m.places, m.runs, m.n_runs));
     TRY(weed(&m));
     TRY(find_covered(&m));
     if (m.n_runs) {

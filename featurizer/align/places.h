@@ -10,8 +10,8 @@ typedef struct Places {
     double hz, raw_hz; /* of the edit; of the recording */
 } Places;
 
-/* Moves the run to where it is explained clearly better. */
-Status places_settle(const Places *places, Run *run);
+/* Moves each run to where it is explained best; among equal places, to those that go on most simply. */
+Status places_choose(const Places *places, Run *runs, int32_t n);
 
-/* Fills tie and alternatives of the run's piece, whose raw_start is set. */
+/* Fills tie and alternatives of the run's piece, whose edges are set. */
 Status places_ties(const Places *places, const Run *run, AlignPiece *piece);

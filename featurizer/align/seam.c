@@ -16,10 +16,14 @@ struct Seamer {
     int32_t hz;
     int64_t room;           /* samples */
     float *plain[3], *x[3]; /* edit, a, b: as read with TONE_MARGIN around; weighted */
+    int64_t edit_at, edit_n; /* what of the edit lies in plain[0] and x[0] */
+    double most_level;       /* levels differ by this factor at most */
     FadeSearch fade;
 };
 
-Status seamer_open(Seamer **out, Tone *tone, Pcm *raw, Pcm *edit) {
+static Status learn_levels(Seamer *s, const Run *runs, int32_t n_runs);
+
+Status seamer_open(Seamer **out, Tone *tone, const Run *runs, int32_t n_runs, Pcm *raw, Pcm *edit) {
     Status st = BS_OK;
     bool whole = true;
     *out = NULL;
@@ -37,6 +41,7 @@ Status seamer_open(Seamer **out, Tone *tone, Pcm *raw, Pcm *edit) {
     }
     if (!whole) TRY(fail(BS_NOMEM, "align: out of memory"));
     TRY(fade_search_open(&s->fade, s->room / FADE_BLOCK, s->hz));
+    TRY(learn_levels(s, runs, n_runs));
     *out = s;
     s = NULL;
 out:
@@ -54,8 +59,11 @@ void seamer_close(Seamer *s) {
 /* ---- loading ----------------------------------------------------------------------------------- */
 
 static Status load_edit(Seamer *s, int64_t lo, int64_t n) {
+    if (lo == s->edit_at && n == s->edit_n) return BS_OK;
     Status st = pcm_read(s->edit, (double)(lo - TONE_MARGIN), 1, n + 2 * TONE_MARGIN, s->plain[0]);
     if (st == BS_OK) tone_of_edit(s->tone, s->plain[0], n, s->x[0]);
+    s->edit_at = lo;
+    s->edit_n = st == BS_OK ? n : 0;
     return st;
 }
 
@@ -131,6 +139,33 @@ static bool cut_is_whole(const Seamer *s, int64_t n, int64_t cut, float gain) {
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
+/* Reads what lies in [from, to) and finds the best fade there; returns how many samples were read. */
+static Status find_fade(Seamer *s, const Run *a, const Run *b, double from, double to, int64_t *n,
+                        FadeFound *fade) {
+    Status st = BS_OK;
+    const int64_t lo = (int64_t)floor(from);
+    *n = (int64_t)(to - (double)lo) / STEP * STEP;
+    if (*n > s->room - STEP) *n = (s->room - STEP) / STEP * STEP;
+    if (*n < 4 * STEP) *n = 4 * STEP;
+    TRY(load_edit(s, lo, *n));
+    TRY(load_run(s, a, lo, *n, 1));
+    TRY(load_run(s, b, lo, *n, 2));
+    sum_blocks(s, *n);
+    *fade = fade_find(&s->fade, least_share(s));
+out:
+    return st;
+}
+
+Status seam_cost(Seamer *s, const Run *a, const Run *b, double from, double to, double *cost) {
+    Status st = BS_OK;
+    int64_t n;
+    FadeFound fade;
+    TRY(find_fade(s, a, b ? b : a, from, to, &n, &fade));
+    *cost = b ? fmin(fade.cost, fade.cut_cost) : fade.cut_cost;
+out:
+    return st;
+}
+
 static void set_cut(AlignJoin *join) {
     join->shape = SHAPE_CUT;
     for (int i = 0; i < ALIGN_CURVE; i++) {
@@ -142,15 +177,10 @@ static void set_cut(AlignJoin *join) {
 Status seam_fit(Seamer *s, const Run *a, const Run *b, double from, double to, SeamFit *out) {
     Status st = BS_OK;
     const int64_t lo = (int64_t)floor(from);
-    int64_t n = (int64_t)(to - (double)lo) / STEP * STEP;
+    int64_t n;
+    FadeFound fade;
     *out = (SeamFit){.start = from, .end = from};
-    if (n > s->room - STEP) n = (s->room - STEP) / STEP * STEP;
-    if (n < 4 * STEP) n = 4 * STEP;
-    TRY(load_edit(s, lo, n));
-    TRY(load_run(s, a, lo, n, 1));
-    TRY(load_run(s, b, lo, n, 2));
-    sum_blocks(s, n);
-    const FadeFound fade = fade_find(&s->fade, least_share(s));
+    TRY(find_fade(s, a, b, from, to, &n, &fade));
     bool is_fade =
         (fade.end - fade.start) * FADE_BLOCK > 0.001 * s->hz && fade.cut_cost - fade.cost > clear_cost;
     int64_t cut = best_cut(s, n, &fade);
@@ -202,25 +232,83 @@ out:
     return st;
 }
 
-Status seam_left_over(Seamer *s, const Run *r, double from, double to, double *share) {
-    Status st = BS_OK;
-    enum { LONG = 1024 };
-    const int64_t lo = (int64_t)floor(from);
-    int64_t n = (int64_t)(to - from) < s->room ? (int64_t)(to - from) : s->room;
-    double all = 1e-30, left = 0;
-    TRY(load_edit(s, lo, n));
-    TRY(load_run(s, r, lo, n, 1));
-    for (int64_t i = 0; i < n; i += LONG) {
-        double ee = 0, aa = 0, ea = 0;
-        for (int64_t j = i; j < n && j < i + LONG; j++) {
-            ee += (double)s->x[0][j] * s->x[0][j];
-            aa += (double)s->x[1][j] * s->x[1][j];
-            ea += (double)s->x[0][j] * s->x[1][j];
-        }
-        all += ee;
-        left += ea > 0 ? ee - ea * ea / aa : ee;
+/* ---- levels, and what is left over ------------------------------------------------------------- */
+
+enum { LONG = 1024 }; /* samples that have one level */
+
+typedef struct Products {
+    double ee, aa, ea;
+} Products;
+
+static Products products(const float *e, const float *a, int64_t n) {
+    Products p = {0};
+    for (int64_t i = 0; i < n; i++) {
+        p.ee += (double)e[i] * e[i];
+        p.aa += (double)a[i] * a[i];
+        p.ea += (double)e[i] * a[i];
     }
-    *share = left / all;
+    return p;
+}
+
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* From the spread of levels where runs explain the edit well. */
+static Status learn_levels(Seamer *s, const Run *runs, int32_t n_runs) {
+    enum { MOST = 4000 };
+    static const double unknown = 2, least = 1.03, spreads = 6; /* times the median */
+    Status st = BS_OK;
+    int32_t n = 0;
+    double *levels = malloc(sizeof *levels * MOST);
+    if (!levels) return fail(BS_NOMEM, "align: out of memory");
+    for (int32_t i = 0; i < n_runs; i++) {
+        const int64_t length = (int64_t)fmin(runs[i].last - runs[i].first, 3.0 * s->hz) / LONG * LONG;
+        const int64_t lo = (int64_t)((runs[i].first + runs[i].last - (double)length) / 2);
+        if (length < s->hz) continue;
+        TRY(load_edit(s, lo, length));
+        TRY(load_run(s, &runs[i], lo, length, 1));
+        for (int64_t k = 0; k < length && n < MOST; k += LONG) {
+            const Products p = products(s->x[0] + k, s->x[1] + k, LONG);
+            if (p.ea > 0 && p.ea * p.ea > 0.8 * p.ee * p.aa) levels[n++] = fabs(log(p.ea / p.aa));
+        }
+    }
+    qsort(levels, (size_t)n, sizeof *levels, by_size);
+    s->most_level = n ? fmin(unknown, fmax(least, exp(spreads * levels[n / 2]))) : unknown;
+out:
+    free(levels);
+    return st;
+}
+
+static double left_of(const Seamer *s, Products p) {
+    const double level = p.aa > 0 ? p.ea / p.aa : 1;
+    const double r = fmin(s->most_level, fmax(1 / s->most_level, level));
+    return fmin(p.ee, p.ee - 2 * r * p.ea + r * r * p.aa);
+}
+
+Status seam_left_over(Seamer *s, const Run *r, double from, double lo, double hi, double to, int32_t reach,
+                      SeamRest *rest) {
+    Status st = BS_OK;
+    const int64_t first = (int64_t)floor(from);
+    const int64_t room = s->room - 2 * reach, n = (int64_t)(to - from) < room ? (int64_t)(to - from) : room;
+    *rest = (SeamRest){.inside = INFINITY};
+    TRY(load_edit(s, first, n));
+    TRY(load_run(s, r, first - reach, n + 2 * reach, 1));
+    for (int32_t shift = -reach; shift <= reach; shift++) {
+        double all = 1e-30, inside = 0, beside = 0;
+        for (int64_t i = 0; i < n; i += LONG) {
+            const int64_t length = n - i < LONG ? n - i : LONG;
+            const double mid = (double)(first + i) + 0.5 * (double)length;
+            const Products p = products(s->x[0] + i, s->x[1] + i + reach + shift, length);
+            if (mid >= lo && mid < hi)
+                all += p.ee, inside += left_of(s, p);
+            else
+                beside += left_of(s, p);
+        }
+        if ((inside + beside) / all < rest->inside + rest->beside)
+            *rest = (SeamRest){inside / all, beside / all, shift};
+    }
 out:
     return st;
 }

@@ -9,7 +9,8 @@
 #include "featurizer/align/tone.h"
 
 typedef struct Seamer Seamer;
-Status seamer_open(Seamer **out, Tone *tone, Pcm *raw, Pcm *edit);
+/* The runs say by how much levels vary. */
+Status seamer_open(Seamer **out, Tone *tone, const Run *runs, int32_t n_runs, Pcm *raw, Pcm *edit);
 void seamer_close(Seamer *s);
 
 typedef struct SeamFit {
@@ -27,8 +28,18 @@ Status seam_fit(Seamer *s, const Run *a, const Run *b, double lo, double hi, Sea
 enum { EDGE_BLOCK = 128 };
 Status seam_explained(Seamer *s, const Run *r, double lo, double hi, float *values, float *power, int32_t *n);
 
-/* Share of the edit's power in [lo, hi) that r leaves over, at levels that may change. */
-Status seam_left_over(Seamer *s, const Run *r, double lo, double hi, double *share);
+/* What [lo, hi) costs at the best fade from a to b, or a alone where b is NULL; in the units of fade.h. */
+Status seam_cost(Seamer *s, const Run *a, const Run *b, double lo, double hi, double *cost);
+
+/* What r leaves over of the edit, at levels as they vary elsewhere: in [lo, hi), a share of the power there,
+ * and in the margins from `from` and up to `to`, against the same power. r is tried up to `reach` samples of
+ * the edit before and behind its line; `shift` is the best of these. At most SEAM_MAX_S are heard. */
+typedef struct SeamRest {
+    double inside, beside;
+    int32_t shift;
+} SeamRest;
+Status seam_left_over(Seamer *s, const Run *r, double from, double lo, double hi, double to, int32_t reach,
+                      SeamRest *rest);
 
 /* To the sample where the signals are plain copies: the last place up to which r agrees around `near`
  * (forward), or the first from which it does. Elsewhere `near` itself. */

@@ -16,12 +16,14 @@ enum {
     LAGS = 384,  /* of places that landmarks propose */
     ON_LINE = 4, /* of a place that goes on from another: a tone is as alike a period off */
     HALF = TRACK_WINDOW / 2,
-    WIDE = 2 * COARSE_HZ,
+    WIDE = 3 * COARSE_HZ,
     PIECE = TRACK_WINDOW + 2 * LAGS,
     MAX_WEAK = 2
 };
+static const float wholly = 0.9F;
 static const double degrees = 40, jump_cost = 6, into_nowhere = 3, same_place = 3.5;
 static const float heard = 0.2F, nowhere_score = 0.22F, matched = 0.3F;
+static const float rival_votes = 0.5F, rival_score = 0.85F; /* of the best */
 static const float line_kept = 0.95F, crowded = 0.4F;
 static const double fastest = 0.0062, speed_step = 0.0005;
 
@@ -35,11 +37,15 @@ typedef struct Search {
     float *window, *piece;
     float *at_speed[TRACK_SPEEDS]; /* the edit at each speed; [0] is `edit` itself */
     int64_t n_at_speed[TRACK_SPEEDS];
+    Landmark *marks[TRACK_SPEEDS]; /* of these */
+    int64_t n_marks[TRACK_SPEEDS];
     double loudest;
 } Search;
 
+/* What is above `wholly` is as good: encoders and noise make the difference, and a path must not jump from
+ * one equal place to the next for it. Whole pieces are told apart at full rate (places.h). */
 static double worth(float score) {
-    double c = score > 0.999F ? 0.999 : score;
+    const double c = score > wholly ? wholly : score;
     return -0.5 * degrees * log(1 - c * c);
 }
 
@@ -114,32 +120,43 @@ static void move_range(MarkRange *r, const Landmark *marks, int64_t n, int64_t f
     while (r->to < n && marks[r->to].at < last / LANDMARK_STEP) r->to++;
 }
 
+/* Scores for window k what `marks` agree on; *many: more agree as well than there is room for. */
+static void add_votes(Search *s, LandmarkQuery *query, const Landmark *marks, MarkRange r, int32_t k,
+                      int32_t speed, int *heard_as, bool *many) {
+    int64_t offsets[LANDMARK_CANDIDATES];
+    float votes[LANDMARK_CANDIDATES];
+    const int64_t at = middle(s, k, speed);
+    const int32_t n = landmark_vote(query, marks + r.from, r.to - r.from, offsets, votes);
+    *many = n == LANDMARK_CANDIDATES && votes[n - 1] > crowded * votes[0];
+    for (int32_t i = 0; i < n; i++)
+        if (votes[i] > 0.1F * votes[0]) add_cell(s, k, speed, (double)(at + offsets[i]), NULL, heard_as);
+}
+
 /* Candidates that landmarks of the half second around each window agree on; where there are as many as may
- * be and all are as good, those of some seconds too. */
+ * be and all are as good, those of the seconds before it and behind it too: a piece may end here. */
 static Status propose(Search *s, int32_t speed) {
     Status st = BS_OK;
-    Landmark *marks = NULL;
-    int64_t n = 0, offsets[LANDMARK_CANDIDATES];
-    MarkRange narrow = {0}, wide = {0};
-    float votes[LANDMARK_CANDIDATES];
+    MarkRange narrow = {0}, before = {0}, behind = {0};
     LandmarkQuery *query = NULL;
-    TRY(landmarks_of(s->at_speed[speed], s->n_at_speed[speed], &marks, &n));
+    TRY(landmarks_of(s->at_speed[speed], s->n_at_speed[speed], &s->marks[speed], &s->n_marks[speed]));
     TRY(landmark_query_new(&query, s->index, s->n_at_speed[speed]));
+    const Landmark *marks = s->marks[speed];
+    const int64_t n = s->n_marks[speed];
     for (int32_t k = 0; k < s->track->n_windows; k++) {
         const int64_t at = middle(s, k, speed);
-        move_range(&narrow, marks, n, at - HALF - 600, at + HALF);
-        move_range(&wide, marks, n, at - WIDE, at + WIDE);
-        if (s->track->quiet[k]) continue;
+        bool many = false;
         int heard_as = -1;
-        int32_t found = landmark_vote(query, marks + narrow.from, narrow.to - narrow.from, offsets, votes);
-        if (found == LANDMARK_CANDIDATES && votes[found - 1] > crowded * votes[0])
-            found = landmark_vote(query, marks + wide.from, wide.to - wide.from, offsets, votes);
-        for (int32_t i = 0; i < found; i++)
-            if (votes[i] > 0.1F * votes[0]) add_cell(s, k, speed, (double)(at + offsets[i]), NULL, &heard_as);
+        move_range(&narrow, marks, n, at - HALF - 600, at + HALF);
+        move_range(&before, marks, n, at - WIDE, at + HALF);
+        move_range(&behind, marks, n, at - HALF - 600, at + WIDE);
+        if (s->track->quiet[k]) continue;
+        add_votes(s, query, marks, narrow, k, speed, &heard_as, &many);
+        if (!many) continue;
+        add_votes(s, query, marks, before, k, speed, &heard_as, &many);
+        add_votes(s, query, marks, behind, k, speed, &heard_as, &many);
     }
 out:
     landmark_query_free(query);
-    free(marks);
     return st;
 }
 
@@ -339,6 +356,60 @@ static Status find_path(Track *t) {
     return st;
 }
 
+/* ---- rivals ------------------------------------------------------------------------------------ */
+
+static Status push_rival(Track *t, Rival rival) {
+    Rival *more = realloc(t->rivals, sizeof *more * (size_t)(t->n_rivals + 1));
+    if (!more) return fail(BS_NOMEM, "align: no memory for %d places", t->n_rivals + 1);
+    t->rivals = more;
+    more[t->n_rivals++] = rival;
+    return BS_OK;
+}
+
+/* Of the path's windows first..last, which go on from each other. */
+static Status add_rivals(Search *s, LandmarkQuery *query, int32_t first, int32_t last) {
+    Status st = BS_OK;
+    Track *t = s->track;
+    int64_t offsets[LANDMARK_CANDIDATES];
+    float votes[LANDMARK_CANDIDATES];
+    int32_t clear = first; /* the window that is heard best */
+    for (int32_t k = first; k <= last; k++)
+        if (t->cells[k][t->path[k]].score > t->cells[clear][t->path[clear]].score) clear = k;
+    const Cell *own = &t->cells[clear][t->path[clear]];
+    const int32_t speed = own->speed;
+    MarkRange r = {0};
+    move_range(&r, s->marks[speed], s->n_marks[speed], middle(s, first, speed) - HALF,
+               middle(s, last, speed) + HALF);
+    const int32_t n = landmark_vote(query, s->marks[speed] + r.from, r.to - r.from, offsets, votes);
+    hear_window(s, clear, speed);
+    for (int32_t i = 0; i < n && votes[i] > rival_votes * votes[0]; i++) {
+        const double place = (double)(middle(s, clear, speed) + offsets[i]);
+        const Likeness l = compare(s, place, t->sign, 2 * LANDMARK_STEP);
+        if (fabs(place - own->raw) > 2 * LANDMARK_STEP && l.score > rival_score * own->score)
+            TRY(push_rival(t, (Rival){first, l.lag - own->raw}));
+    }
+out:
+    return st;
+}
+
+static Status find_rivals(Search *s) {
+    Status st = BS_OK;
+    Track *t = s->track;
+    LandmarkQuery *query = NULL;
+    TRY(landmark_query_new(&query, s->index, s->n_at_speed[t->n_speeds - 1]));
+    for (int32_t first = 0, last; first < t->n_windows; first = last + 1) {
+        last = first;
+        if (t->path[first] < 0) continue;
+        while (last + 1 < t->n_windows && t->path[last + 1] >= 0 &&
+               track_goes_on(t, &t->cells[last][t->path[last]], &t->cells[last + 1][t->path[last + 1]]))
+            last++;
+        TRY(add_rivals(s, query, first, last));
+    }
+out:
+    landmark_query_free(query);
+    return st;
+}
+
 /* ---- all of it --------------------------------------------------------------------------------- */
 
 static void find_quiet(Search *s) {
@@ -386,8 +457,10 @@ Status track_find(Track *t, const float *raw, int64_t n_raw, const float *edit, 
     settle_sign(&s);
     spread(&s);
     TRY(find_path(t));
+    TRY(find_rivals(&s));
 out:
     for (int32_t i = 1; i < t->n_speeds; i++) free(s.at_speed[i]);
+    for (int32_t i = 0; i < t->n_speeds; i++) free(s.marks[i]);
     landmark_index_free(s.index);
     correlator_close(s.correlator);
     free(s.window);
@@ -401,5 +474,6 @@ void track_drop(Track *t) {
     free(t->n_cells);
     free(t->path);
     free(t->quiet);
+    free(t->rivals);
     *t = (Track){0};
 }

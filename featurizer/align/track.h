@@ -18,6 +18,12 @@ typedef struct Cell {
     float line;   /* what it and the cells that it goes on from are worth, the far ones less */
 } Cell;
 
+/* Where a stretch of the path could lie as well: landmarks of all of it agree on that. */
+typedef struct Rival {
+    int32_t window; /* the stretch's first */
+    double further; /* coarse samples of the recording, from where the path has it */
+} Rival;
+
 /* Window k has its middle at k * TRACK_HOP coarse samples of the edit. */
 typedef struct Track {
     double speed[TRACK_SPEEDS]; /* coarse samples of the recording in one of the edit */
@@ -25,6 +31,8 @@ typedef struct Track {
     Cell (*cells)[TRACK_CELLS]; /* [n_windows] */
     int32_t *n_cells, *path;    /* [n_windows]; path: the cell chosen, -1 nowhere */
     uint8_t *quiet;             /* [n_windows] nothing to hear */
+    Rival *rivals;              /* [n_rivals], by window */
+    int32_t n_rivals;
     int sign;                   /* 1, or -1: the edit has the other polarity */
 } Track;
 

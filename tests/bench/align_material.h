@@ -11,10 +11,13 @@
 
 #include "common/audio/audio.h"
 #include "common/core/rng.h"
+#include "tests/bench/elsewhere.h"
 
 enum { MAT_RATE = 44100, MAT_MAX_PIECES = 64 };
 
-typedef enum MatKind { MAT_BAND, MAT_TONAL, MAT_DRUMS, MAT_SPARSE, MAT_NOISY, MAT_KINDS } MatKind;
+typedef enum MatKind { MAT_BAND, MAT_TONAL, MAT_DRUMS, MAT_SPARSE, MAT_NOISY, MAT_ELSEWHERE, MAT_KINDS } MatKind;
+static const char *const mat_kind_names[MAT_KINDS] = {"band",   "tones_alone", "drum_machine_alone",
+                                                      "sparse", "noisy_room",  "elsewhere"};
 
 typedef struct Mat {
     float *x; /* [2 n] */
@@ -67,16 +70,15 @@ static inline void mat_kick(Mat *m, double at_s, double gain) {
     }
 }
 
-typedef struct Piece {
+typedef struct MatTune {
     double beat_s;
     int roots[4], lead[64];
-    int bars;
-} Piece;
+} MatTune;
 
 static inline double mat_hz(int midi) { return 440 * pow(2, (midi - 69) / 12.0); }
 
 /* One take of a piece from `at_s` on, played anew by `seed`; returns where it ends. */
-static inline double mat_take(Mat *m, MatKind kind, const Piece *p, double at_s, int bars, uint64_t seed) {
+static inline double mat_take(Mat *m, MatKind kind, const MatTune *p, double at_s, int bars, uint64_t seed) {
     Rng r = rng_at(seed, 11);
     double beat = p->beat_s * rng_between(&r, 0.96, 1.04), t = at_s;
     const bool machine = kind == MAT_DRUMS;
@@ -117,11 +119,28 @@ static inline double mat_take(Mat *m, MatKind kind, const Piece *p, double at_s,
     return t;
 }
 
+/* Pieces in other styles one after the other, in mono on both channels, in a quiet room. */
+static inline Mat mat_elsewhere(uint64_t seed, double seconds) {
+    Mat m = mat_new((int64_t)(seconds * MAT_RATE));
+    Rng r = rng_at(seed, 2);
+    int64_t at = 0;
+    for (int style = (int)rng_below(&r, ELSEWHERE_STYLES); at < m.n; style++) {
+        Piece p;
+        piece_make(&p, style, seed);
+        for (int64_t i = 0; i < p.n_samples; i++) mat_add(&m, at + i, p.samples[i], p.samples[i]);
+        at += p.n_samples;
+        free(p.samples);
+    }
+    for (int64_t i = 0; i < 2 * m.n; i++) m.x[i] = (float)(lrint(tanh(m.x[i]) * 32768 * 0.9) / 32768.0);
+    return m;
+}
+
 /* A recording of about `seconds`: takes of one piece with pauses and room noise between. */
 static inline Mat mat_recording(MatKind kind, uint64_t seed, double seconds) {
+    if (kind == MAT_ELSEWHERE) return mat_elsewhere(seed, seconds);
     Mat m = mat_new((int64_t)(seconds * MAT_RATE));
     Rng r = rng_at(seed, 1);
-    Piece p = {.beat_s = 60 / rng_between(&r, 75, 165)};
+    MatTune p = {.beat_s = 60 / rng_between(&r, 75, 165)};
     for (int i = 0; i < 4; i++) p.roots[i] = (int)rng_below(&r, 12);
     for (int i = 0; i < 64; i++) p.lead[i] = (int)rng_below(&r, 13);
     double t = 0.5;
