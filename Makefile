@@ -77,7 +77,6 @@ $(patsubst %.c,$(O)/obj/%.o,$(wildcard common/net/*.c)): $(O)/gen/proto/bandsaw.
 
 ifeq ($(MODE),release)
 $(O)/obj/featurizer/dsp/stem%.o: CFLAGS += -O3 # loops over bins become vector code
-$(O)/obj/featurizer/align/pcm.o: CFLAGS += -O3  # so do sums over taps
 endif
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -61,7 +61,6 @@ Status align_files(const char *const *raws, int32_t n_raws, const char *edit_pat
     Pcm *raw = NULL, *edit = NULL;
     Track track = {0};
     Run *runs = NULL;
-    Tone *tone = NULL;
     int32_t n_runs = 0;
     int64_t n_raw, n_edit;
     *out = (Alignment){0};
@@ -79,15 +78,11 @@ Status align_files(const char *const *raws, int32_t n_raws, const char *edit_pat
     TRY(runs_of(&track, a.sample_rate_hz, b.sample_rate_hz, &runs, &n_runs));
     if (!n_runs) TRY(refuse(raw, edit));
     TRY(runs_refine(runs, n_runs, raw, edit, track.sign));
-    TRY(tone_learn(&tone, runs, n_runs, raw, edit));
-    out->ratio_db = tone_ratio_db(tone);
-    out->plain = tone_plain(tone);
-    TRY(pieces_make(runs, n_runs, &track, tone, raw, edit, out));
+    TRY(pieces_make(runs, n_runs, &track, raw, edit, out));
     if (!out->n_pieces || out->matched < least_share) TRY(refuse(raw, edit));
     TRY(check_order(out, pcm_path(raw), edit_path));
 out:
     if (st != BS_OK) align_drop(out);
-    tone_free(tone);
     free(runs);
     track_drop(&track);
     pcm_close(edit);

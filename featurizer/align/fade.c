@@ -209,16 +209,22 @@ static void gains_at(const FadeSearch *f, const FadeFound *fade, Gains g, int64_
     *gb = x >= 1 ? f->gain_b[k] : level * f->level_b * shape_gain(fade->shape, x);
 }
 
+/* Blocks are short against a period, so that chance makes some of them alike: means over 10 ms count. */
 static void find_unlike(const FadeSearch *f, FadeFound *fade) {
+    enum { AROUND = 28 };
     const Gains g = gains_beside(f, (int64_t)floor(fade->start), (int64_t)ceil(fade->end));
     int64_t longest = 0, run = 0;
-    double power = 0, ga, gb;
+    double power = 0, ga, gb, left = 0, here = 0, kept[AROUND][2] = {{0}};
     for (int64_t k = 0; k < f->n; k++) power += f->sums[k][SUM_EE];
-    power /= (double)f->n;
+    power *= AROUND / (double)f->n;
     for (int64_t k = 0; k < f->n; k++) {
+        double *slot = kept[k % AROUND];
         gains_at(f, fade, g, k, &ga, &gb);
-        const bool unlike = f->sums[k][SUM_EE] > 0.01 * power && left_over(f->sums[k], ga, gb, f->tiny) > 0.6;
-        run = unlike ? run + 1 : 0;
+        left -= slot[0], here -= slot[1];
+        slot[1] = f->sums[k][SUM_EE];
+        slot[0] = slot[1] * left_over(f->sums[k], ga, gb, f->tiny);
+        left += slot[0], here += slot[1];
+        run = here > 0.01 * power && left > 0.6 * here ? run + 1 : 0;
         if (run > longest)
             longest = run, fade->unlike_end = (double)(k + 1), fade->unlike_start = (double)(k + 1 - run);
     }

@@ -1,6 +1,6 @@
 /* Reading pieces: the frames that are needed come from the reader, are mixed to mono, and are resampled by a
- * Kaiser-windowed sinc. Its taps lie ready for every phase; what falls between two phases is a blend of both
- * (two sums of products, which become vector code). */
+ * Kaiser-windowed sinc. Its taps lie ready for every phase; what falls between two phases is a blend of both.
+ */
 #include "featurizer/align/pcm.h"
 
 #include <math.h>
@@ -10,6 +10,7 @@
 #include "featurizer/mono.h"
 
 enum { HALF = 32, PHASES = 512, CHUNK = 16384, LANES = 8 };
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)))); /* GCC, clang */
 static const double same_cut = 1e-4; /* filters whose edges are nearer are one */
 
 struct Pcm {
@@ -130,12 +131,15 @@ static float interpolate(const Pcm *p, const float *x, double at) {
     const int32_t k = (int32_t)phase, n = p->n_taps;
     const float part = (float)(phase - k);
     const float *low = p->taps + k * n, *high = low + n, *from = x + before + 1 - n / 2;
-    float a[LANES] = {0}, b[LANES] = {0}, sum = 0;
-    for (int32_t i = 0; i < n; i += LANES)
-        for (int32_t j = 0; j < LANES; j++) {
-            a[j] += from[i + j] * low[i + j];
-            b[j] += from[i + j] * high[i + j];
-        }
+    Lanes a = {0}, b = {0}, x8, low8, high8;
+    float sum = 0;
+    for (int32_t i = 0; i < n; i += LANES) {
+        memcpy(&x8, from + i, sizeof x8);
+        memcpy(&low8, low + i, sizeof low8);
+        memcpy(&high8, high + i, sizeof high8);
+        a += x8 * low8;
+        b += x8 * high8;
+    }
     for (int32_t j = 0; j < LANES; j++) sum += a[j] + part * (b[j] - a[j]);
     return sum;
 }

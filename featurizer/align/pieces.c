@@ -29,6 +29,7 @@ typedef struct Explained {
 } Explained;
 
 typedef struct Maker {
+    Tone *tone;
     Seamer *seamer;
     Places places;
     Alignment *out;
@@ -371,8 +372,25 @@ static void measure_matched(Alignment *out) {
     out->matched = (float)((double)sum / (double)out->n_edit);
 }
 
-Status pieces_make(Run *runs, int32_t n_runs, const Track *track, Tone *tone, Pcm *raw, Pcm *edit,
-                   Alignment *out) {
+/* What was done to the sound says where runs lie, and where they lie says what was done: once more where that
+ * has moved some. */
+static Status settle(Maker *m, const Track *track, Pcm *raw, Pcm *edit) {
+    Status st = BS_OK;
+    int32_t moved = 1;
+    for (int round = 0; round < 3 && moved; round++) {
+        seamer_close(m->seamer);
+        m->seamer = NULL;
+        tone_free(m->tone);
+        TRY(tone_learn(&m->tone, m->runs, m->n_runs, raw, edit));
+        TRY(seamer_open(&m->seamer, m->tone, m->runs, m->n_runs, raw, edit));
+        m->places = (Places){m->seamer, track, m->hz, m->out->raw_rate_hz};
+        if (round < 2) TRY(places_choose(&m->places, m->runs, m->n_runs, &moved));
+    }
+out:
+    return st;
+}
+
+Status pieces_make(const Run *runs, int32_t n_runs, const Track *track, Pcm *raw, Pcm *edit, Alignment *out) {
     Status st = BS_OK;
     Maker m = {.out = out, .hz = out->edit_rate_hz, .hop = TRACK_HOP * (double)out->edit_rate_hz / COARSE_HZ};
     m.runs = malloc(sizeof *m.runs * (size_t)(n_runs + 8));
@@ -380,20 +398,21 @@ Status pieces_make(Run *runs, int32_t n_runs, const Track *track, Tone *tone, Pc
     memcpy(m.runs, runs, sizeof *m.runs * (size_t)n_runs);
     m.n_runs = n_runs;
     m.room = n_runs + 8;
-    TRY(seamer_open(&m.seamer, tone, m.runs, m.n_runs, raw, edit));
-    m.places = (Places){m.seamer, track, m.hz, out->raw_rate_hz};
+    TRY(settle(&m, track, raw, edit));
+    out->ratio_db = tone_ratio_db(m.tone);
+    out->plain = tone_plain(m.tone);
     TRY(listen(&m));
-    TRY(places_choose(&m.places, m.runs, m.n_runs));
     TRY(weed(&m));
     TRY(find_covered(&m));
     if (m.n_runs) {
-        TRY(make_pieces(&m, tone_gain(tone)));
+        TRY(make_pieces(&m, tone_gain(m.tone)));
         TRY(make_others(&m));
     }
     if (out->n_others) qsort(out->others, (size_t)out->n_others, sizeof *out->others, by_place);
     measure_matched(out);
 out:
     seamer_close(m.seamer);
+    tone_free(m.tone);
     free(m.heard.value);
     free(m.heard.power);
     free(m.runs);

@@ -4,7 +4,6 @@
 #include "featurizer/align/align.h"
 #include "featurizer/align/tone.h"
 
-/* Fills pieces, others and matched of `out`, whose rates and lengths are set. The track says where else a
- * piece could lie. Runs are put in order: some are merged, split or dropped. */
-Status pieces_make(Run *runs, int32_t n_runs, const Track *track, Tone *tone, Pcm *raw, Pcm *edit,
-                   Alignment *out);
+/* Fills everything of `out` but rates and lengths, which are set. The track says where else a piece could lie.
+ */
+Status pieces_make(const Run *runs, int32_t n_runs, const Track *track, Pcm *raw, Pcm *edit, Alignment *out);

@@ -10,23 +10,28 @@
 enum { MAX_PLACES = 24, FAR = 32 }; /* nearer places are one, samples */
 static const double found_s = 0.4; /* of a run, for finding the sample */
 static const double as_good = 1.1; /* of what is left over at best */
+static const double copied = 1e-7; /* left over, of a copy */
 static const double same = 1e-3;   /* left over: nobody hears that it is not the same */
 static const double back = 4;      /* steps backwards cost as much as e^4 s onwards */
 enum { NEAR = 3 };                 /* samples: the track's distances are coarse */
 
-/* Where stretches of the track that are in the run could lie as well, in samples from where it does. */
+static void add_place(int64_t distance[MAX_PLACES], int32_t *n, double further) {
+    bool known = fabs(further) < FAR || *n == MAX_PLACES;
+    for (int32_t k = 0; k < *n && !known; k++) known = fabs((double)distance[k] - further) < FAR;
+    if (!known) distance[(*n)++] = llround(further);
+}
+
+/* Where stretches of the track that are in the run lie, or could lie, in samples from where the run does. */
 static int32_t other_places(const Places *p, const Run *r, int64_t distance[MAX_PLACES]) {
     const Track *t = p->track;
     int32_t n = 0;
-    for (int32_t i = 0; i < t->n_rivals && n < MAX_PLACES; i++) {
+    for (int32_t i = 0; i < t->n_rivals; i++) {
         const Rival *x = &t->rivals[i];
         if (x->window < r->first_window || x->window > r->last_window) continue;
-        const Cell *there = &t->cells[x->window][t->path[x->window]];
-        const double at = x->window * TRACK_HOP * p->hz / COARSE_HZ;
-        const double further = (there->raw + x->further) * p->raw_hz / COARSE_HZ - run_at(r, at);
-        bool known = fabs(further) < FAR;
-        for (int32_t k = 0; k < n && !known; k++) known = fabs((double)distance[k] - further) < FAR;
-        if (!known) distance[n++] = llround(further);
+        const double path = t->cells[x->window][t->path[x->window]].raw;
+        const double here = run_at(r, x->window * TRACK_HOP * p->hz / COARSE_HZ);
+        add_place(distance, &n, path * p->raw_hz / COARSE_HZ - here);
+        add_place(distance, &n, (path + x->further) * p->raw_hz / COARSE_HZ - here);
     }
     return n;
 }
@@ -57,9 +62,9 @@ out:
     return st;
 }
 
-/* The places of one range of the edit that are as good as any. */
+/* The places of one range of the edit that are as good as any, or leave `enough` over or less. */
 static Status equal_places(const Places *p, const Run *r, double from, double lo, double hi, double to,
-                           Choice *c) {
+                           double enough, Choice *c) {
     Status st = BS_OK;
     int64_t others[MAX_PLACES];
     const int32_t n = other_places(p, r, others);
@@ -77,7 +82,7 @@ static Status equal_places(const Places *p, const Run *r, double from, double lo
     const int32_t n_all = c->n;
     c->n = 0;
     for (int32_t i = 0; i < n_all; i++)
-        if (c->left[i] <= fmax(as_good * least, same)) c->distance[c->n++] = c->distance[i];
+        if (c->left[i] <= fmax(as_good * least, enough)) c->distance[c->n++] = c->distance[i];
 out:
     return st;
 }
@@ -91,7 +96,8 @@ static double step_cost(const Places *p, const Run *a, int64_t a_moved, const Ru
 }
 
 /* Viterbi over runs; their equal places are the states. */
-static void take_simplest(const Places *p, Run *runs, int32_t n, const Choice *choices, int8_t (*from)[MAX_PLACES + 1]) {
+static int32_t take_simplest(const Places *p, Run *runs, int32_t n, const Choice *choices,
+                             int8_t (*from)[MAX_PLACES + 1]) {
     double now[MAX_PLACES + 1] = {0}, next[MAX_PLACES + 1];
     for (int32_t i = 1; i < n; i++) {
         for (int32_t k = 0; k < choices[i].n; k++) {
@@ -104,16 +110,18 @@ static void take_simplest(const Places *p, Run *runs, int32_t n, const Choice *c
         }
         memcpy(now, next, sizeof now);
     }
-    int32_t k = 0;
+    int32_t k = 0, moved = 0;
     for (int32_t j = 1; j < choices[n - 1].n; j++)
         if (now[j] < now[k]) k = j;
     for (int32_t i = n - 1; i >= 0; i--) {
         runs[i].raw += (double)choices[i].distance[k];
+        moved += choices[i].distance[k] != 0;
         k = from[i][k];
     }
+    return moved;
 }
 
-Status places_choose(const Places *p, Run *runs, int32_t n) {
+Status places_choose(const Places *p, Run *runs, int32_t n, int32_t *moved) {
     Status st = BS_OK;
     const double hop = TRACK_HOP * p->hz / COARSE_HZ;
     Choice *choices = malloc(sizeof *choices * (size_t)(n + 1));
@@ -124,9 +132,9 @@ Status places_choose(const Places *p, Run *runs, int32_t n) {
         const double lo = r->first - hop / 4, hi = r->last + hop / 4;
         const double from_s = i ? fmin(lo, fmax(r[-1].last + hop / 4, lo - hop)) : lo - hop;
         const double to_s = i + 1 < n ? fmax(hi, fmin(r[1].first - hop / 4, hi + hop)) : hi + hop;
-        TRY(equal_places(p, r, from_s, lo, hi, to_s, &choices[i]));
+        TRY(equal_places(p, r, from_s, lo, hi, to_s, copied, &choices[i]));
     }
-    if (n) take_simplest(p, runs, n, choices, from);
+    *moved = n ? take_simplest(p, runs, n, choices, from) : 0;
 out:
     free(choices);
     free(from);
@@ -138,7 +146,7 @@ Status places_ties(const Places *p, const Run *r, AlignPiece *piece) {
     Choice c;
     const double half = fmin(0.02 * p->hz, 0.25 * (double)(piece->edit_end - piece->edit_start));
     const double lo = (double)piece->edit_start + half, hi = (double)piece->edit_end - half;
-    TRY(equal_places(p, r, lo, lo, hi, hi, &c));
+    TRY(equal_places(p, r, lo, lo, hi, hi, same, &c));
     for (int32_t i = 0; i < c.n && piece->n_alternatives < ALIGN_ALTERNATIVES; i++) {
         if (!c.distance[i]) continue;
         piece->alternatives[piece->n_alternatives++] = piece->raw_start + c.distance[i];

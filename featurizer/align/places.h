@@ -10,8 +10,9 @@ typedef struct Places {
     double hz, raw_hz; /* of the edit; of the recording */
 } Places;
 
-/* Moves each run to where it is explained best; among equal places, to those that go on most simply. */
-Status places_choose(const Places *places, Run *runs, int32_t n);
+/* Moves each run to where it is explained best; among equal places, to those that go on most simply. *moved:
+ * how many were. */
+Status places_choose(const Places *places, Run *runs, int32_t n, int32_t *moved);
 
 /* Fills tie and alternatives of the run's piece, whose edges are set. */
 Status places_ties(const Places *places, const Run *run, AlignPiece *piece);
