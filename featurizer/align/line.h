@@ -16,6 +16,9 @@ typedef struct Run {
 
 static inline double run_at(const Run *r, double edit) { return r->raw + r->rate * (edit - r->at); }
 
+/* Lines that are nearer, in samples of the recording, are one. */
+static inline double run_apart(const Run *a, const Run *b) { return a->exact && b->exact ? 0.5 : 4; }
+
 /* The path's unbroken stretches, still coarse; malloc'ed. */
 Status runs_of(const Track *t, int32_t raw_hz, int32_t edit_hz, Run **out, int32_t *n);
 

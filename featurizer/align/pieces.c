@@ -75,7 +75,7 @@ static double mean_explained(const Maker *m) {
 /* Do both runs lie on one line? */
 static bool one_line(const Run *a, const Run *b) {
     double mid = (a->last + b->first) / 2, off = fabs(run_at(a, mid) - run_at(b, mid));
-    return off <= (a->exact && b->exact ? 0.5 : 4) && fabs(a->rate - b->rate) < 2e-4 * a->rate;
+    return off <= run_apart(a, b) && fabs(a->rate - b->rate) < 2e-4 * a->rate;
 }
 
 /* What runs explain usually, and the loudest block of the edit. */

@@ -91,7 +91,7 @@ out:
 static double step_cost(const Places *p, const Run *a, int64_t a_moved, const Run *b, int64_t b_moved) {
     const double seam = (a->last + b->first) / 2;
     const double gap = run_at(b, seam) + (double)b_moved - run_at(a, seam) - (double)a_moved;
-    if (fabs(gap) < 2) return 0;
+    if (fabs(gap) <= run_apart(a, b)) return 0;
     return (gap < 0 ? back : 0) + log(1 + fabs(gap) / p->raw_hz);
 }
 
