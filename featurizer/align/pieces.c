@@ -20,6 +20,8 @@ static const double gap_s = 0.02;  /* shorter ranges without a piece are not wor
 static const double as_good = 0.97;
 static const double doubtful_s =
     1.2; /* so short, so unlike and so little explained: chance, in similar music */
+static const double brief_s = 2.5;   /* a run so short must explain more than its neighbours */
+static const double piece_cost = 60; /* by this much (fade.h) */
 static const float doubtful_score = 0.7F;
 
 /* How well runs explain the edit, at EDGE_BLOCK samples a value. */
@@ -112,6 +114,14 @@ static void swallow(Run *a, const Run *b) {
     a->last_window = b->last_window;
 }
 
+static void join_lines(Maker *m) {
+    for (int32_t i = 0; i + 1 < m->n_runs; i++)
+        if (one_line(&m->runs[i], &m->runs[i + 1])) {
+            swallow(&m->runs[i], &m->runs[i + 1]);
+            drop_run(m, i-- + 1);
+        }
+}
+
 /* Short runs that chance could have made go: those that explain nothing, and those that explain no more than
  * the run around them. */
 static Status weed(Maker *m) {
@@ -137,11 +147,40 @@ static Status weed(Maker *m) {
         if (better && better == b) b->first = r->first;
         drop_run(m, i--);
     }
-    for (int32_t i = 0; i + 1 < m->n_runs; i++)
-        if (one_line(&m->runs[i], &m->runs[i + 1])) {
-            swallow(&m->runs[i], &m->runs[i + 1]);
-            drop_run(m, i-- + 1);
-        }
+    join_lines(m);
+out:
+    return st;
+}
+
+/* Does run i explain more than its neighbours do without it, by more than chance? */
+static Status is_needed(Maker *m, int32_t i, bool *needed) {
+    Status st = BS_OK;
+    const Run *r = &m->runs[i], *a = i ? r - 1 : NULL, *b = i + 1 < m->n_runs ? r + 1 : NULL;
+    const double beside = beside_s * m->hz, mid = (r->first + r->last) / 2;
+    const double lo = a ? fmax(a->first, fmin(r->first, a->last) - beside) : fmax(0, r->first - beside);
+    const double hi = b ? fmin(b->last, fmax(r->last, b->first) + beside)
+                        : fmin((double)m->out->n_edit, r->last + beside);
+    double without, before, behind;
+    *needed = true;
+    if ((!a && !b) || r->last - r->first > brief_s * m->hz || hi - lo > SEAM_MAX_S * m->hz) return BS_OK;
+    const bool pass = a && b && !one_line(a, b);
+    TRY(seam_cost(m->seamer, a ? a : b, pass ? b : NULL, lo, hi, &without));
+    TRY(seam_cost(m->seamer, a ? a : r, a ? r : NULL, lo, mid, &before));
+    TRY(seam_cost(m->seamer, r, b, mid, hi, &behind));
+    *needed = without - before - behind > piece_cost;
+out:
+    return st;
+}
+
+/* A short run between two pieces may be what their fade sounds like elsewhere. */
+static Status drop_needless(Maker *m) {
+    Status st = BS_OK;
+    for (int32_t i = 0; i < m->n_runs && m->n_runs > 1; i++) {
+        bool needed;
+        TRY(is_needed(m, i, &needed));
+        if (!needed) drop_run(m, i--);
+    }
+    join_lines(m);
 out:
     return st;
 }
@@ -403,6 +442,7 @@ Status pieces_make(const Run *runs, int32_t n_runs, const Track *track, Pcm *raw
     out->plain = tone_plain(m.tone);
     TRY(listen(&m));
     TRY(weed(&m));
+    TRY(drop_needless(&m));
     TRY(find_covered(&m));
     if (m.n_runs) {
         TRY(make_pieces(&m, tone_gain(m.tone)));
