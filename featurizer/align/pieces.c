@@ -14,6 +14,7 @@ static const double foreign_s = 0.08;    /* what neither piece explains for long
 static const double unheard_s = 0.25;    /* a run that is not heard for longer is parted */
 static const double covered_share = 0.3; /* of what a run explains usually: less is covered */
 static const double covered_most = 0.9;
+static const float pause = 1e-4F; /* of the loudest: what lies under it is nothing that covers */
 static const double chance = 0.04; /* what a run explains of what it is not */
 static const double judged_s = 6;  /* of a run at most */
 static const double gap_s = 0.02;  /* shorter ranges without a piece are not worth a word */
@@ -223,7 +224,7 @@ static Status find_covered(Maker *m) {
             else
                 sum += m->heard.value[k + wide - 1] - m->heard.value[k - 1];
             mean = sum / wide;
-            bool low = mean < least && !is_quiet(m, k + wide / 2);
+            bool low = mean < least && m->heard.power[k + wide / 2] > pause * m->loudest;
             if (low && begun < 0) begun = k, total = 0;
             if (low) total += mean;
             if (begun < 0 || (low && k + wide < n)) continue;

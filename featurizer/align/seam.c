@@ -74,6 +74,20 @@ static Status load_run(Seamer *s, const Run *r, int64_t lo, int64_t n, int i) {
     return st;
 }
 
+typedef struct Products {
+    double ee, aa, ea;
+} Products;
+
+static Products products(const float *e, const float *a, int64_t n) {
+    Products p = {0};
+    for (int64_t i = 0; i < n; i++) {
+        p.ee += (double)e[i] * e[i];
+        p.aa += (double)a[i] * a[i];
+        p.ea += (double)e[i] * a[i];
+    }
+    return p;
+}
+
 static void sum_blocks(Seamer *s, int64_t n) {
     const float *e = s->x[0], *a = s->x[1], *b = s->x[2];
     s->fade.n = n / FADE_BLOCK;
@@ -217,15 +231,12 @@ Status seam_explained(Seamer *s, const Run *r, double from, double to, float *va
         TRY(load_edit(s, lo, (int64_t)k * EDGE_BLOCK));
         TRY(load_run(s, r, lo, (int64_t)k * EDGE_BLOCK, 1));
         for (int32_t i = 0; i < k; i++) {
-            double ee = 0, aa = 0, ea = 0;
-            for (int32_t j = i * EDGE_BLOCK; j < (i + 1) * EDGE_BLOCK; j++) {
-                ee += (double)s->x[0][j] * s->x[0][j];
-                aa += (double)s->x[1][j] * s->x[1][j];
-                ea += (double)s->x[0][j] * s->x[1][j];
-            }
-            double alike = ea > 0 && ee > 0 && aa > 0 ? ea * ea / (ee * aa) : 0;
+            const int64_t at = (int64_t)i * EDGE_BLOCK;
+            const Products p = products(s->x[0] + at, s->x[1] + at, EDGE_BLOCK);
+            const double alike = p.ea > 0 && p.ee > 0 && p.aa > 0 ? p.ea * p.ea / (p.ee * p.aa) : 0;
             values[done + i] = (float)-log(1 - (alike > 0.9999 ? 0.9999 : alike));
-            power[done + i] = (float)(ee / EDGE_BLOCK);
+            const float *e = s->plain[0] + TONE_MARGIN + at;
+            power[done + i] = (float)(products(e, e, EDGE_BLOCK).ee / EDGE_BLOCK);
         }
     }
 out:
@@ -235,20 +246,6 @@ out:
 /* ---- levels, and what is left over ------------------------------------------------------------- */
 
 enum { LONG = 1024 }; /* samples that have one level */
-
-typedef struct Products {
-    double ee, aa, ea;
-} Products;
-
-static Products products(const float *e, const float *a, int64_t n) {
-    Products p = {0};
-    for (int64_t i = 0; i < n; i++) {
-        p.ee += (double)e[i] * e[i];
-        p.aa += (double)a[i] * a[i];
-        p.ea += (double)e[i] * a[i];
-    }
-    return p;
-}
 
 static int by_size(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;

@@ -273,6 +273,7 @@ static inline void score_labels(const Trial *t, const Verdict *verdicts, Sums *s
             }
         }
         if (i == e->n) break;
+        if (is_hidden(t, i) || (i && is_hidden(t, i - 1))) continue;
         const Label should = label_of((const int64_t(*)[2])truth, i);
         alike = alike || verdicts[i] == ALIKE;
         if (should != is && alike) {
