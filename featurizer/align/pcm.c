@@ -158,8 +158,7 @@ Status pcm_read(Pcm *p, double at, double step, int64_t n, float *out) {
         p->mono_room = room;
     }
     TRY(read_mono(p, first, room, p->mono));
-    for (int64_t i = 0; i < n; i++)
-        out[i] = interpolate(p, p->mono, at - (double)first + step * (double)i);
+    for (int64_t i = 0; i < n; i++) out[i] = interpolate(p, p->mono, at - (double)first + step * (double)i);
 out:
     return st;
 }

@@ -14,14 +14,14 @@ static const double foreign_s = 0.08;    /* what neither piece explains for long
 static const double unheard_s = 0.25;    /* a run that is not heard for longer is parted */
 static const double covered_share = 0.3; /* of what a run explains usually: less is covered */
 static const double covered_most = 0.9;
-static const float pause = 1e-4F; /* of the loudest: what lies under it is nothing that covers */
+static const float pause = 1e-4F;  /* of the loudest: what lies under it is nothing that covers */
 static const double chance = 0.04; /* what a run explains of what it is not */
 static const double judged_s = 6;  /* of a run at most */
 static const double gap_s = 0.02;  /* shorter ranges without a piece are not worth a word */
 static const double as_good = 0.97;
 static const double doubtful_s =
-    1.2; /* so short, so unlike and so little explained: chance, in similar music */
-static const double brief_s = 2.5;   /* a run so short must explain more than its neighbours */
+    1.2;                           /* so short, so unlike and so little explained: chance, in similar music */
+static const double brief_s = 2.5; /* a run so short must explain more than its neighbours */
 static const double piece_cost = 60; /* by this much (fade.h) */
 static const float doubtful_score = 0.7F;
 
@@ -159,8 +159,8 @@ static Status is_needed(Maker *m, int32_t i, bool *needed) {
     const Run *r = &m->runs[i], *a = i ? r - 1 : NULL, *b = i + 1 < m->n_runs ? r + 1 : NULL;
     const double beside = beside_s * m->hz, mid = (r->first + r->last) / 2;
     const double lo = a ? fmax(a->first, fmin(r->first, a->last) - beside) : fmax(0, r->first - beside);
-    const double hi = b ? fmin(b->last, fmax(r->last, b->first) + beside)
-                        : fmin((double)m->out->n_edit, r->last + beside);
+    const double hi =
+        b ? fmin(b->last, fmax(r->last, b->first) + beside) : fmin((double)m->out->n_edit, r->last + beside);
     double without, before, behind;
     *needed = true;
     if ((!a && !b) || r->last - r->first > brief_s * m->hz || hi - lo > SEAM_MAX_S * m->hz) return BS_OK;

@@ -4,6 +4,7 @@
 #include "featurizer/align/align.h"
 #include "featurizer/align/tone.h"
 
-/* Fills everything of `out` but rates and lengths, which are set. The track says where else a piece could lie.
+/* Fills everything of `out` but rates and lengths, which are set. The track says where else a piece could
+ * lie.
  */
 Status pieces_make(const Run *runs, int32_t n_runs, const Track *track, Pcm *raw, Pcm *edit, Alignment *out);

@@ -8,12 +8,12 @@
 #include <string.h>
 
 enum { MAX_PLACES = 24, FAR = 32 }; /* nearer places are one, samples */
-static const double found_s = 0.4; /* of a run, for finding the sample */
-static const double as_good = 1.1; /* of what is left over at best */
-static const double copied = 1e-7; /* left over, of a copy */
-static const double same = 1e-3;   /* left over: nobody hears that it is not the same */
-static const double back = 4;      /* steps backwards cost as much as e^4 s onwards */
-enum { NEAR = 3 };                 /* samples: the track's distances are coarse */
+static const double found_s = 0.4;  /* of a run, for finding the sample */
+static const double as_good = 1.1;  /* of what is left over at best */
+static const double copied = 1e-7;  /* left over, of a copy */
+static const double same = 1e-3;    /* left over: nobody hears that it is not the same */
+static const double back = 4;       /* steps backwards cost as much as e^4 s onwards */
+enum { NEAR = 3 };                  /* samples: the track's distances are coarse */
 
 static void add_place(int64_t distance[MAX_PLACES], int32_t *n, double further) {
     bool known = fabs(further) < FAR || *n == MAX_PLACES;

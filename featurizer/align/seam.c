@@ -14,8 +14,8 @@ struct Seamer {
     Tone *tone;
     Pcm *raw, *edit;
     int32_t hz;
-    int64_t room;           /* samples */
-    float *plain[3], *x[3]; /* edit, a, b: as read with TONE_MARGIN around; weighted */
+    int64_t room;            /* samples */
+    float *plain[3], *x[3];  /* edit, a, b: as read with TONE_MARGIN around; weighted */
     int64_t edit_at, edit_n; /* what of the edit lies in plain[0] and x[0] */
     double most_level;       /* levels differ by this factor at most */
     FadeSearch fade;

@@ -347,12 +347,17 @@ static Status find_path(Track *t) {
         state = steps[k].from[state];
     }
     free(steps);
-    if (getenv("DBG")) for (int32_t k = 0; k < t->n_windows; k++) {
-        fprintf(stderr, "w %d %.3f:", k, k * 2048 / 11025.0);
-        if (t->path[k] >= 0) fprintf(stderr, " off %.4f s %.3f |", (t->cells[k][t->path[k]].raw - k * 2048.0) / 11025, (double)t->cells[k][t->path[k]].score);
-        for (int32_t i = 0; i < t->n_cells[k]; i++) fprintf(stderr, " %.3f:%.2f", (t->cells[k][i].raw - k * 2048.0) / 11025, (double)t->cells[k][i].score);
-        fprintf(stderr, "\n");
-    }
+    if (getenv("DBG"))
+        for (int32_t k = 0; k < t->n_windows; k++) {
+            fprintf(stderr, "w %d %.3f:", k, k * 2048 / 11025.0);
+            if (t->path[k] >= 0)
+                fprintf(stderr, " off %.4f s %.3f |", (t->cells[k][t->path[k]].raw - k * 2048.0) / 11025,
+                        (double)t->cells[k][t->path[k]].score);
+            for (int32_t i = 0; i < t->n_cells[k]; i++)
+                fprintf(stderr, " %.3f:%.2f", (t->cells[k][i].raw - k * 2048.0) / 11025,
+                        (double)t->cells[k][i].score);
+            fprintf(stderr, "\n");
+        }
     return st;
 }
 

@@ -33,7 +33,7 @@ typedef struct Track {
     uint8_t *quiet;             /* [n_windows] nothing to hear */
     Rival *rivals;              /* [n_rivals], by window */
     int32_t n_rivals;
-    int sign;                   /* 1, or -1: the edit has the other polarity */
+    int sign; /* 1, or -1: the edit has the other polarity */
 } Track;
 
 Status track_find(Track *out, const float *raw, int64_t n_raw, const float *edit, int64_t n_edit);

@@ -15,7 +15,15 @@
 
 enum { MAT_RATE = 44100, MAT_MAX_PIECES = 64 };
 
-typedef enum MatKind { MAT_BAND, MAT_TONAL, MAT_DRUMS, MAT_SPARSE, MAT_NOISY, MAT_ELSEWHERE, MAT_KINDS } MatKind;
+typedef enum MatKind {
+    MAT_BAND,
+    MAT_TONAL,
+    MAT_DRUMS,
+    MAT_SPARSE,
+    MAT_NOISY,
+    MAT_ELSEWHERE,
+    MAT_KINDS
+} MatKind;
 static const char *const mat_kind_names[MAT_KINDS] = {"band",   "tones_alone", "drum_machine_alone",
                                                       "sparse", "noisy_room",  "elsewhere"};
 

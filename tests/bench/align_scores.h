@@ -3,8 +3,8 @@
  *
  * A recording may hold the same sound at several places, and a seam between two equal sounds may lie anywhere
  * in them: nobody can tell. What differs from the truth in that way only (for the whole piece, or all the way
- * between the seam found and the true one, what differs lies 30 dB under what is heard) is called alike. It is
- * never counted as exact, but on its own, and errors are given with and without it. */
+ * between the seam found and the true one, what differs lies 30 dB under what is heard) is called alike. It
+ * is never counted as exact, but on its own, and errors are given with and without it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "tests/bench/align_material.h"
 
 enum { SCORE_MAX_PIECES = 4096 };
-static const double missed_ms = 1000; /* what a seam that was not found counts */
+static const double missed_ms = 1000;  /* what a seam that was not found counts */
 static const double farthest_ms = 500; /* another seam */
 static const double alike_db = -30;
 
@@ -28,7 +28,8 @@ typedef struct Sums {
     int n_labels, n_found_labels, n_right_labels, n_alike_labels;
     int n_missed; /* seams, that are not alike */
     double other_s, found_other_s, right_other_s;
-    Errors seams, told, ends; /* ms from the truth: middle, and without those alike; ends, share of the fade */
+    Errors seams, told,
+        ends; /* ms from the truth: middle, and without those alike; ends, share of the fade */
     double cpu_s, raw_s;
     int n_failed;
 } Sums;
@@ -117,7 +118,8 @@ static inline double apart_db(const Mat *raw, double a, double b, double n) {
     return 10 * log10(apart / power);
 }
 
-/* Does the piece found sound like the truth's from `from` to `to`, where the truth has sample `at` at `place`? */
+/* Does the piece found sound like the truth's from `from` to `to`, where the truth has sample `at` at
+ * `place`? */
 static inline double piece_apart_db(const Trial *t, const AlignPiece *p, double from, double to, double at,
                                     double place) {
     return apart_db(t->raw, place_of(t, p, from), place + from - at, to - from);
@@ -199,16 +201,18 @@ static inline void score_seams(const Trial *t, Sums *s) {
         for (int32_t k = 0; k < t->a->n_pieces; k++) {
             const AlignPiece *p = &t->a->pieces[k];
             const double mid = 0.5 * (double)(p->join.start + p->join.end), off = 1000 * fabs(mid - at) / hz;
-            if (p->joined && off < fmin(error, farthest_ms)) error = off, found = mid / t->scale, join = &p->join;
+            if (p->joined && off < fmin(error, farthest_ms))
+                error = off, found = mid / t->scale, join = &p->join;
         }
         const bool alike = error > 0.05 && seam_is_alike(t, i, found);
         errors_push(&s->seams, error);
         if (!alike) errors_push(&s->told, error);
         s->n_missed += !join && !alike;
         if (half > 0)
-            errors_push(&s->ends, join ? (fabs((double)join->start - at + half) +
-                                          fabs((double)join->end - at - half)) / (4 * half)
-                                       : 1);
+            errors_push(&s->ends,
+                        join ? (fabs((double)join->start - at + half) + fabs((double)join->end - at - half)) /
+                                   (4 * half)
+                             : 1);
         if (error > 2 && t->verbose)
             printf("#   seam %d at %.3f s: %s %.1f ms%s (law %d, raw %.3f -> %.3f)\n", i,
                    (double)e->at[i] / MAT_RATE, join ? "off by" : "missed", error, alike ? ", alike" : "",
@@ -262,7 +266,8 @@ static inline void score_labels(const Trial *t, const Verdict *verdicts, Sums *s
         const double at = i < e->n ? (double)e->at[i] * t->scale : INFINITY, near = 0.1 * a->edit_rate_hz;
         Label is = LABEL_ON;
         for (; next < n_found && (double)a->pieces[next].edit_start < at + near; next++) {
-            const Label label = a->pieces[next].joined ? label_of((const int64_t(*)[2])found, next) : LABEL_ON;
+            const Label label =
+                a->pieces[next].joined ? label_of((const int64_t(*)[2])found, next) : LABEL_ON;
             if (fabs((double)a->pieces[next].edit_start - at) < near)
                 is = label;
             else if (label != LABEL_ON) {
@@ -284,7 +289,8 @@ static inline void score_labels(const Trial *t, const Verdict *verdicts, Sums *s
         s->n_found_labels += is != LABEL_ON;
         s->n_right_labels += should != LABEL_ON && is == should;
         if (should != is && t->verbose)
-            printf("#   label of piece %d at %.3f s: %d, truth %d\n", i, (double)e->at[i] / MAT_RATE, is, should);
+            printf("#   label of piece %d at %.3f s: %d, truth %d\n", i, (double)e->at[i] / MAT_RATE, is,
+                   should);
     }
 }
 
@@ -308,8 +314,7 @@ static inline void score_others(const Trial *t, Sums *s) {
     }
     s->found_other_s += other_s(t->a, 0, (double)t->a->n_edit);
     for (int32_t i = 0; i < t->a->n_others && t->verbose; i++)
-        printf("#   other at %.3f..%.3f s: %s\n",
-               (double)t->a->others[i].edit_start / t->scale / MAT_RATE,
+        printf("#   other at %.3f..%.3f s: %s\n", (double)t->a->others[i].edit_start / t->scale / MAT_RATE,
                (double)t->a->others[i].edit_end / t->scale / MAT_RATE,
                align_other_names[t->a->others[i].kind]);
 }
