@@ -20,14 +20,14 @@ static const double judged_s = 6;  /* of a run at most */
 static const double gap_s = 0.02;  /* shorter ranges without a piece are not worth a word */
 static const double as_good = 0.97;
 static const double doubtful_s =
-    1.2;                           /* so short, so unlike and so little explained: chance, in similar music */
+    2.5;                           /* so short, so unlike and so little explained: chance, in similar music */
 static const double brief_s = 2.5; /* a run so short must explain more than its neighbours */
 static const double piece_cost = 60; /* by this much (fade.h) */
 static const float doubtful_score = 0.7F;
 
 /* How well runs explain the edit, at EDGE_BLOCK samples a value. */
 typedef struct Explained {
-    float *value, *power;
+    float *value, *power, *loud;
     int32_t n, room;
 } Explained;
 
@@ -40,22 +40,23 @@ typedef struct Maker {
     int32_t n_runs, room;
     double hz, hop; /* of the edit: rate; samples between windows */
     Explained heard;
-    double usual; /* median of what runs explain */
-    float loudest;
+    double usual;                 /* median of what runs explain */
+    float loudest, loudest_heard; /* blocks: weighted, and as they are heard */
 } Maker;
 
 static Status explain(Maker *m, const Run *r, double from, double to) {
     Explained *x = &m->heard;
     int32_t n = (int32_t)((to - from) / EDGE_BLOCK) + 1;
     if (n > x->room) {
-        float *value = realloc(x->value, sizeof *value * (size_t)n);
-        if (value) x->value = value;
-        float *power = realloc(x->power, sizeof *power * (size_t)n);
-        if (power) x->power = power;
-        if (!value || !power) return fail(BS_NOMEM, "align: no memory for %d blocks", n);
+        float **lists[] = {&x->value, &x->power, &x->loud};
+        for (int i = 0; i < 3; i++) {
+            float *more = realloc(*lists[i], sizeof *more * (size_t)n);
+            if (!more) return fail(BS_NOMEM, "align: no memory for %d blocks", n);
+            *lists[i] = more;
+        }
         x->room = n;
     }
-    return seam_explained(m->seamer, r, from, to, x->value, x->power, &x->n);
+    return seam_explained(m->seamer, r, from, to, x->value, x->power, x->loud, &x->n);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -92,8 +93,10 @@ static Status listen(Maker *m) {
             const Run *r = &m->runs[i];
             if (pass == 0 && r->last - r->first < 2 * m->hop && m->n_runs > 1) continue;
             TRY(explain(m, r, r->first - m->hop / 2, r->last + m->hop / 2));
-            for (int32_t k = 0; k < m->heard.n; k++)
-                if (m->heard.power[k] > m->loudest) m->loudest = m->heard.power[k];
+            for (int32_t k = 0; k < m->heard.n; k++) {
+                m->loudest = fmaxf(m->loudest, m->heard.power[k]);
+                m->loudest_heard = fmaxf(m->loudest_heard, m->heard.loud[k]);
+            }
             if (pass) means[n++] = (float)mean_explained(m);
         }
     qsort(means, (size_t)n, sizeof *means, by_value);
@@ -224,7 +227,7 @@ static Status find_covered(Maker *m) {
             else
                 sum += m->heard.value[k + wide - 1] - m->heard.value[k - 1];
             mean = sum / wide;
-            bool low = mean < least && m->heard.power[k + wide / 2] > pause * m->loudest;
+            bool low = mean < least && m->heard.loud[k + wide / 2] > pause * m->loudest_heard;
             if (low && begun < 0) begun = k, total = 0;
             if (low) total += mean;
             if (begun < 0 || (low && k + wide < n)) continue;
@@ -456,6 +459,7 @@ out:
     tone_free(m.tone);
     free(m.heard.value);
     free(m.heard.power);
+    free(m.heard.loud);
     free(m.runs);
     return st;
 }

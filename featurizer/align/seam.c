@@ -221,7 +221,7 @@ out:
 }
 
 Status seam_explained(Seamer *s, const Run *r, double from, double to, float *values, float *power,
-                      int32_t *n) {
+                      float *loud, int32_t *n) {
     Status st = BS_OK;
     *n = (int32_t)((to - from) / EDGE_BLOCK);
     const int32_t most = (int32_t)(s->room / EDGE_BLOCK);
@@ -236,7 +236,8 @@ Status seam_explained(Seamer *s, const Run *r, double from, double to, float *va
             const double alike = p.ea > 0 && p.ee > 0 && p.aa > 0 ? p.ea * p.ea / (p.ee * p.aa) : 0;
             values[done + i] = (float)-log(1 - (alike > 0.9999 ? 0.9999 : alike));
             const float *e = s->plain[0] + TONE_MARGIN + at;
-            power[done + i] = (float)(products(e, e, EDGE_BLOCK).ee / EDGE_BLOCK);
+            power[done + i] = (float)(p.ee / EDGE_BLOCK);
+            loud[done + i] = (float)(products(e, e, EDGE_BLOCK).ee / EDGE_BLOCK);
         }
     }
 out:

@@ -24,9 +24,10 @@ enum { SEAM_MAX_S = 12 };
 Status seam_fit(Seamer *s, const Run *a, const Run *b, double lo, double hi, SeamFit *out);
 
 /* How well r explains [lo, hi): one value of -log(1 - coherence^2) for every EDGE_BLOCK samples, into
- * `values` (room for (hi - lo) / EDGE_BLOCK), and the power of the edit there. */
+ * `values` (room for (hi - lo) / EDGE_BLOCK), the power of the edit there, weighted, and as it is heard. */
 enum { EDGE_BLOCK = 128 };
-Status seam_explained(Seamer *s, const Run *r, double lo, double hi, float *values, float *power, int32_t *n);
+Status seam_explained(Seamer *s, const Run *r, double lo, double hi, float *values, float *power, float *loud,
+                      int32_t *n);
 
 /* What [lo, hi) costs at the best fade from a to b, or a alone where b is NULL; in the units of fade.h. */
 Status seam_cost(Seamer *s, const Run *a, const Run *b, double lo, double hi, double *cost);
