@@ -52,6 +52,8 @@ void room_draw(RoomPlan *plan, uint64_t seed) {
     draw_dynamics(plan, &r);
     plan->mono = rng_f64(&r) < 0.25;
     plan->mp3 = rng_f64(&r) < 0.1;
+    plan->rumble = (float)rng_between(&r, 0, 0.9);
+    plan->unrest_db = (float)rng_between(&r, 0, 5);
 }
 
 /* ---- reverberation */
@@ -99,21 +101,54 @@ static inline float bend(float x) {
 }
 static inline float cut_off(float x) { return x > 0.99f ? 0.99f : x < -0.99f ? -0.99f : x; }
 
+/* What a quiet room sounds like: hiss, and a rumble below 120 Hz, whose levels wander from second to second.
+ */
+typedef struct Noise {
+    float hiss, rumble, gain, step; /* gain: the wander, on its way to the next second's */
+    float low[2], lower[2];
+    float unrest_db;
+    int64_t second; /* samples until the wander turns */
+    uint32_t state;
+    Rng r;
+} Noise;
+
+static Noise noise_of(const RoomPlan *plan) {
+    float level = 1.7f * (float)exact_gain((double)plan->noise_db);
+    return (Noise){.hiss = level * sqrtf(1 - plan->rumble),
+                   .rumble = 30 * level * sqrtf(plan->rumble), /* 6 dB more than hiss, where ears are dull */
+                   .gain = 1,
+                   .unrest_db = plan->unrest_db,
+                   .state = (uint32_t)rng_mix(plan->seed, 7) | 1,
+                   .r = rng_at(plan->seed, 0x756e72657374)};
+}
+
+static void noise_next(Noise *n, int32_t rate_hz, float out[2]) {
+    if (n->second-- == 0) {
+        float next = (float)exact_gain((double)n->unrest_db * exact_normal(&n->r) / 2);
+        n->step = (next - n->gain) / (float)rate_hz;
+        n->second = rate_hz;
+    }
+    n->gain += n->step;
+    for (int c = 0; c < 2; c++) {
+        n->state ^= n->state << 13;
+        n->state ^= n->state >> 17;
+        n->state ^= n->state << 5;
+        float white = (float)(int32_t)n->state * 0x1p-31f;
+        n->low[c] += 0.017f * (white - n->low[c]);
+        n->lower[c] += 0.017f * (n->low[c] - n->lower[c]);
+        out[c] = n->gain * (n->hiss * white + n->rumble * n->lower[c]);
+    }
+}
+
 static void record(const RoomPlan *plan, const Synth *s, Bus *bus) {
-    float floor_level = 1.7f * (float)exact_gain((double)plan->noise_db),
-          hum = (float)exact_gain((double)plan->hum_db);
+    float hum = (float)exact_gain((double)plan->hum_db);
     float gain = (float)(exact_gain((double)plan->level_db) / sqrt(music_power(bus, s->rate_hz)));
     float drive = (float)exact_gain((double)plan->drive_db);
-    uint32_t state = (uint32_t)rng_mix(plan->seed, 7) | 1, phase = 0;
-    uint32_t step = (uint32_t)((double)plan->hum_hz / s->rate_hz * 4294967296.0);
+    uint32_t phase = 0, step = (uint32_t)((double)plan->hum_hz / s->rate_hz * 4294967296.0);
+    Noise floor_noise = noise_of(plan);
     for (int64_t i = 0; i < bus->n_samples; i++) {
         float noise[2];
-        for (int c = 0; c < 2; c++) {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            noise[c] = floor_level * (float)(int32_t)state * 0x1p-31f;
-        }
+        noise_next(&floor_noise, s->rate_hz, noise);
         phase += step;
         float buzz = hum * (s->sine[phase >> 21] + 0.4f * s->sine[(phase * 3) >> 21]);
         float left = gain * bus->left[i] + noise[0] + buzz;

@@ -7,7 +7,9 @@
 
 typedef struct RoomPlan {
     float wet, decay, size; /* of the reverberation; size scales its delays */
-    float noise_db;         /* floor, below full scale */
+    float noise_db;         /* floor, below full scale: hiss and rumble together */
+    float rumble;           /* share of it that is rumble, 0..1: traffic, fans, steps next door */
+    float unrest_db;        /* how far the floor wanders up and down */
     float hum_db, hum_hz;   /* mains and its third partial */
     float lowcut_hz, lowpass_hz;
     float peak_hz, peak_db; /* what the microphone likes */
