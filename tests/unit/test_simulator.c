@@ -20,7 +20,7 @@
 
 /* Eight sessions of 20 s, as gcc and clang make them, with and without optimisation; MP3 is left to its
  * library. It changes only when the music is meant to change. */
-static const char GOLDEN[] = "9fd2f6d049b2c09a8531384f0d2d906154388bf01a2795b0d67febdc2a6994ae";
+static const char GOLDEN[] = "455837070c0c110629e337a13951895fd55e67f97e6fb33dfe100738f91efc0a";
 
 static Hash sound_hash(const Session *s) {
     return hash_bytes(s->samples, (size_t)s->n_samples * 2 * sizeof(float));
