@@ -209,22 +209,25 @@ static void gains_at(const FadeSearch *f, const FadeFound *fade, Gains g, int64_
     *gb = x >= 1 ? f->gain_b[k] : level * f->level_b * shape_gain(fade->shape, x);
 }
 
-/* Blocks are short against a period, so that chance makes some of them alike: means over 10 ms count. */
+/* Blocks are short against a period, so that chance makes some of them alike: means over 10 ms count. Pauses
+ * do not: what is left of their noise says nothing. */
 static void find_unlike(const FadeSearch *f, FadeFound *fade) {
     enum { AROUND = 28 };
     const Gains g = gains_beside(f, (int64_t)floor(fade->start), (int64_t)ceil(fade->end));
     int64_t longest = 0, run = 0;
-    double power = 0, ga, gb, left = 0, here = 0, kept[AROUND][2] = {{0}};
+    double power = 0, ga, gb, left = 0, here = 0, loud = 0, kept[AROUND][3] = {{0}};
     for (int64_t k = 0; k < f->n; k++) power += f->sums[k][SUM_EE];
     power *= AROUND / (double)f->n;
     for (int64_t k = 0; k < f->n; k++) {
         double *slot = kept[k % AROUND];
         gains_at(f, fade, g, k, &ga, &gb);
-        left -= slot[0], here -= slot[1];
+        left -= slot[0], here -= slot[1], loud -= slot[2];
         slot[1] = f->sums[k][SUM_EE];
         slot[0] = slot[1] * left_over(f->sums[k], ga, gb, f->tiny);
-        left += slot[0], here += slot[1];
-        run = here > 0.01 * power && left > 0.6 * here ? run + 1 : 0;
+        slot[2] = f->sums[k][SUM_HEARD];
+        left += slot[0], here += slot[1], loud += slot[2];
+        const bool is_heard = here > 0.01 * power && loud > AROUND * FADE_BLOCK * f->pause;
+        run = is_heard && left > 0.6 * here ? run + 1 : 0;
         if (run > longest)
             longest = run, fade->unlike_end = (double)(k + 1), fade->unlike_start = (double)(k + 1 - run);
     }

@@ -8,12 +8,14 @@
 #include "featurizer/align/align.h"
 
 enum { FADE_BLOCK = 16 }; /* samples */
-typedef enum FadeSum { SUM_EE, SUM_AA, SUM_BB, SUM_EA, SUM_EB, SUM_AB, FADE_SUMS } FadeSum;
+/* SUM_HEARD: the power of e as it is heard, unweighted. */
+typedef enum FadeSum { SUM_EE, SUM_AA, SUM_BB, SUM_EA, SUM_EB, SUM_AB, SUM_HEARD, FADE_SUMS } FadeSum;
 
 /* Room for n_room blocks of FADE_BLOCK samples; `n` of them are in use. */
 typedef struct FadeSearch {
     int64_t n, n_room;
     double hz;
+    double pause;                /* power of e, as it is heard, that is nothing */
     double (*sums)[FADE_SUMS];   /* [n_room]; the caller fills them */
     double least;                /* share of e that is left over at best: what is below is as good */
     double level_a, level_b;     /* where each is alone */

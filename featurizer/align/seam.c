@@ -89,7 +89,7 @@ static Products products(const float *e, const float *a, int64_t n) {
 }
 
 static void sum_blocks(Seamer *s, int64_t n) {
-    const float *e = s->x[0], *a = s->x[1], *b = s->x[2];
+    const float *e = s->x[0], *a = s->x[1], *b = s->x[2], *heard = s->plain[0] + TONE_MARGIN;
     s->fade.n = n / FADE_BLOCK;
     for (int64_t k = 0; k < s->fade.n; k++) {
         double *v = s->fade.sums[k];
@@ -98,6 +98,7 @@ static void sum_blocks(Seamer *s, int64_t n) {
             v[SUM_EE] += (double)e[i] * e[i], v[SUM_AA] += (double)a[i] * a[i];
             v[SUM_BB] += (double)b[i] * b[i], v[SUM_EA] += (double)e[i] * a[i];
             v[SUM_EB] += (double)e[i] * b[i], v[SUM_AB] += (double)a[i] * b[i];
+            v[SUM_HEARD] += (double)heard[i] * heard[i];
         }
     }
 }
@@ -253,10 +254,11 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* From the spread of levels where runs explain the edit well. */
+/* From the spread of levels where runs explain the edit well; and what is a pause, from the loudest. */
 static Status learn_levels(Seamer *s, const Run *runs, int32_t n_runs) {
     enum { MOST = 4000 };
     static const double unknown = 2, least = 1.03, spreads = 6; /* times the median */
+    static const double pause = 1e-4;
     Status st = BS_OK;
     int32_t n = 0;
     double *levels = malloc(sizeof *levels * MOST);
@@ -269,6 +271,8 @@ static Status learn_levels(Seamer *s, const Run *runs, int32_t n_runs) {
         TRY(load_run(s, &runs[i], lo, length, 1));
         for (int64_t k = 0; k < length && n < MOST; k += LONG) {
             const Products p = products(s->x[0] + k, s->x[1] + k, LONG);
+            const float *heard = s->plain[0] + TONE_MARGIN + k;
+            s->fade.pause = fmax(s->fade.pause, pause * products(heard, heard, LONG).ee / LONG);
             if (p.ea > 0 && p.ea * p.ea > 0.8 * p.ee * p.aa) levels[n++] = fabs(log(p.ea / p.aa));
         }
     }
