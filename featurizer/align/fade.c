@@ -209,30 +209,6 @@ static void gains_at(const FadeSearch *f, const FadeFound *fade, Gains g, int64_
     *gb = x >= 1 ? f->gain_b[k] : level * f->level_b * shape_gain(fade->shape, x);
 }
 
-/* Blocks are short against a period, so that chance makes some of them alike: means over 10 ms count. Pauses
- * do not: what is left of their noise says nothing. */
-static void find_unlike(const FadeSearch *f, FadeFound *fade) {
-    enum { AROUND = 28 };
-    const Gains g = gains_beside(f, (int64_t)floor(fade->start), (int64_t)ceil(fade->end));
-    int64_t longest = 0, run = 0;
-    double power = 0, ga, gb, left = 0, here = 0, loud = 0, kept[AROUND][3] = {{0}};
-    for (int64_t k = 0; k < f->n; k++) power += f->sums[k][SUM_EE];
-    power *= AROUND / (double)f->n;
-    for (int64_t k = 0; k < f->n; k++) {
-        double *slot = kept[k % AROUND];
-        gains_at(f, fade, g, k, &ga, &gb);
-        left -= slot[0], here -= slot[1], loud -= slot[2];
-        slot[1] = f->sums[k][SUM_EE];
-        slot[0] = slot[1] * left_over(f->sums[k], ga, gb, f->tiny);
-        slot[2] = f->sums[k][SUM_HEARD];
-        left += slot[0], here += slot[1], loud += slot[2];
-        const bool is_heard = here > 0.01 * power && loud > AROUND * FADE_BLOCK * f->pause;
-        run = is_heard && left > 0.6 * here ? run + 1 : 0;
-        if (run > longest)
-            longest = run, fade->unlike_end = (double)(k + 1), fade->unlike_start = (double)(k + 1 - run);
-    }
-}
-
 FadeFound fade_find(FadeSearch *f, double least) {
     FadeFound found = {.shape = SHAPE_POWER};
     const int64_t n_wide = f->n / WIDE;
@@ -256,7 +232,6 @@ FadeFound fade_find(FadeSearch *f, double least) {
     search_grid(&wide, &found);
     descend(&narrow, &found);
     find_cut(&narrow, &found);
-    find_unlike(f, &found);
     return found;
 }
 
@@ -277,4 +252,29 @@ void fade_measure(const FadeSearch *f, const FadeFound *fade, AlignJoin *join) {
         join->leave[i] = (float)clip(a, 0, 2);
         join->enter[i] = (float)clip(b, 0, 2);
     }
+}
+
+/* Blocks are short against a period, so that chance makes some of them alike: means over 10 ms count. Pauses
+ * do not: what is left of their noise says nothing. */
+int64_t fade_unlike(const FadeSearch *f, const FadeFound *fade, double from, double to) {
+    enum { AROUND = 28 };
+    const Gains g = gains_beside(f, (int64_t)floor(fade->start), (int64_t)ceil(fade->end));
+    int64_t longest = 0, run = 0;
+    double power = 0, ga, gb, left = 0, here = 0, loud = 0, kept[AROUND][3] = {{0}};
+    for (int64_t k = 0; k < f->n; k++) power += f->sums[k][SUM_EE];
+    power *= AROUND / (double)f->n;
+    for (int64_t k = 0; k < f->n; k++) {
+        double *slot = kept[k % AROUND];
+        gains_at(f, fade, g, k, &ga, &gb);
+        left -= slot[0], here -= slot[1], loud -= slot[2];
+        slot[1] = f->sums[k][SUM_EE];
+        slot[0] = slot[1] * left_over(f->sums[k], ga, gb, f->tiny);
+        slot[2] = f->sums[k][SUM_HEARD];
+        left += slot[0], here += slot[1], loud += slot[2];
+        const bool is_heard = here > 0.01 * power && loud > AROUND * FADE_BLOCK * f->pause;
+        const bool is_inside = (double)k >= from && (double)k < to;
+        run = is_inside && is_heard && left > 0.6 * here ? run + 1 : 0;
+        if (run > longest) longest = run;
+    }
+    return longest;
 }

@@ -33,12 +33,14 @@ void fade_search_close(FadeSearch *f);
 typedef struct FadeFound {
     double start, end, cost;
     FadeShape shape;
-    double cut, cut_cost;            /* and the best cut, at a block's edge */
-    double unlike_start, unlike_end; /* the longest stretch that the fade does not explain */
+    double cut, cut_cost; /* and the best cut, at a block's edge */
 } FadeFound;
 
 /* a alone at first, b alone at last. */
 FadeFound fade_find(FadeSearch *f, double least);
+
+/* How many blocks the longest stretch between `from` and `to` has that the fade does not explain. */
+int64_t fade_unlike(const FadeSearch *f, const FadeFound *fade, double from, double to);
 
 /* Gains of both as measured, at ALIGN_CURVE even steps. */
 void fade_measure(const FadeSearch *f, const FadeFound *fade, AlignJoin *join);

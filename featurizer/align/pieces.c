@@ -311,7 +311,7 @@ static Status find_edge(Maker *m, const Run *a, const Run *b, double from, Edge 
     if (b->first - a->last < longest_s * m->hz && !same) {
         SeamFit fit;
         TRY(fit_seam(m, a, b, from, &fit));
-        if (fit.unlike_end - fit.unlike_start < foreign_s * m->hz) {
+        if (fit.unlike < foreign_s * m->hz) {
             out->joined = true;
             out->join = fit.join;
             out->end = out->start = floor((fit.start + fit.end) / 2 + 0.5);

@@ -8,6 +8,7 @@
 #include "featurizer/align/fade.h"
 
 enum { STEP = 8 * FADE_BLOCK };     /* windows are whole steps */
+static const double beside_s = 0.2; /* runs know their ends no better */
 static const double clear_cost = 6; /* a fade must cost this much less than a cut (fade.h) */
 
 struct Seamer {
@@ -204,8 +205,9 @@ Status seam_fit(Seamer *s, const Run *a, const Run *b, double from, double to, S
         is_fade = is_fade && !cut_is_whole(s, n, plain, tone_gain(s->tone));
         if (!is_fade) cut = plain;
     }
-    out->unlike_start = (double)lo + FADE_BLOCK * fade.unlike_start;
-    out->unlike_end = (double)lo + FADE_BLOCK * fade.unlike_end;
+    out->unlike = FADE_BLOCK * (double)fade_unlike(&s->fade, &fade,
+                                                   (a->last - beside_s * s->hz - (double)lo) / FADE_BLOCK,
+                                                   (b->first + beside_s * s->hz - (double)lo) / FADE_BLOCK);
     if (is_fade) {
         out->start = (double)lo + FADE_BLOCK * fade.start;
         out->end = (double)lo + FADE_BLOCK * fade.end;

@@ -16,7 +16,7 @@ void seamer_close(Seamer *s);
 typedef struct SeamFit {
     double start, end; /* equal for a cut */
     AlignJoin join;
-    double unlike_start, unlike_end; /* the longest stretch that neither piece explains; equal: none */
+    double unlike; /* samples, of the longest stretch between the two that neither explains */
 } SeamFit;
 
 /* a leaves and b enters somewhere in [lo, hi), at most SEAM_MAX_S long. */
