@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PLACES = 24, FAR = 32 }; /* nearer places are one, samples */
+enum { MAX_PLACES = 16, FAR = 32 }; /* nearer places are one, samples */
 static const double found_s = 0.4;  /* of a run, for finding the sample */
 static const double as_good = 1.1;  /* of what is left over at best */
 static const double copied = 1e-7;  /* left over, of a copy */

@@ -383,8 +383,8 @@ static Status add_rivals(Search *s, LandmarkQuery *query, int32_t first, int32_t
     const Cell *own = &t->cells[clear][t->path[clear]];
     const int32_t speed = own->speed;
     MarkRange r = {0};
-    move_range(&r, s->marks[speed], s->n_marks[speed], middle(s, first, speed) - HALF,
-               middle(s, last, speed) + HALF);
+    move_range(&r, s->marks[speed], s->n_marks[speed], middle(s, first, speed) - HALF - TRACK_HOP / 2,
+               middle(s, last, speed) + HALF + TRACK_HOP / 2);
     const int32_t n = landmark_vote(query, s->marks[speed] + r.from, r.to - r.from, offsets, votes);
     hear_window(s, clear, speed);
     for (int32_t i = 0; i < n && votes[i] > rival_votes * votes[0]; i++) {
