@@ -238,8 +238,8 @@ static Status check_unit(const Wishes *w, const Job *job, const char *option, in
     if (w->never.by[u])
         return fail(BS_CONFLICT, "%s and %s ask for opposites at %s", option, w->never.by[u], at);
     if (take >= 0 && w->song->takes[take].tune != job->tune)
-        return fail(BS_CONFLICT, "%s: %s is in tune %d, and tune %d is edited; see --tune", option, at,
-                    w->song->takes[take].tune + 1, job->tune + 1);
+        return fail(BS_CONFLICT, "%s: %s is not in tune %d, which is edited; see --tune", option, at,
+                    song_tune_called(w->song, job->tune));
     return BS_OK;
 }
 
@@ -302,9 +302,9 @@ Status asked_make(Asked *out, const EditSettings *set, const Song *song, const S
     if (set->lock[0]) TRY(ask_lock(&a, &w, set->lock, sources));
     TRY(ask_edge(song, "--start", set->start, false, &a.job.start_unit));
     TRY(ask_edge(song, "--end", set->end, true, &a.job.end_unit));
-    if (set->prefer_take > song->n_takes)
-        TRY(fail(BS_INVALID, "--prefer-take %lld: the recording has %d", (long long)set->prefer_take,
-                 song->n_takes));
+    if (set->prefer_take && song_take_numbered(song, set->prefer_take) < 0)
+        TRY(fail(BS_INVALID, "--prefer-take %lld: no such take of what is edited; bandsaw takes lists them",
+                 (long long)set->prefer_take));
     a.job.no_loop = set->no_loop;
     a.job.no_reorder = set->no_reorder;
     name_options(&a, set, &w);

@@ -151,7 +151,7 @@ static Status one_cut(const Decide *d, Policy *policy, const float *doubt, uint6
     bool any = false;
     Cut best = {0};
     const Job *asked = &d->asked->job;
-    TRY(belief_make(&b, env_song_song(d->es), d->prefer_take - 1, doubt));
+    TRY(belief_make(&b, env_song_song(d->es), d->prefer_take, doubt));
     TRY(try_job(d, policy, &b, asked, true, seed, &best, &any));
     if (plans(policy) && asked->n_must) { /* planners do not know of musts: plan without, then make room */
         Job free_job = *asked, short_job;

@@ -13,7 +13,7 @@ typedef struct Decide {
     const EnvSong *es;
     Env *env;
     const Asked *asked;
-    int32_t prefer_take; /* from 1; 0: none */
+    int32_t prefer_take; /* -1: none */
     uint64_t seed;
 } Decide;
 

@@ -30,6 +30,22 @@ static const ConfigTable table = {
     .n_options = sizeof options / sizeof *options,
 };
 
+/* As the edit says, else the one that it has most of. */
+static int32_t tune_of_given(const EditWork *w) {
+    const Song *song = w->song;
+    int64_t length[SONG_MAX_TUNES] = {0};
+    int32_t best = 0;
+    if (w->origin.tune >= 0 && w->origin.tune < song->n_tunes) return w->origin.tune;
+    for (int32_t i = 0; i < w->given.n_segments; i++) {
+        const EditSegment *s = &w->given.segments[i];
+        const int32_t take = song->units[song_unit_at(song, s->start_sample)].take;
+        if (take >= 0) length[song->takes[take].tune] += s->end_sample - s->start_sample;
+    }
+    for (int32_t k = 1; k < song->n_tunes; k++)
+        if (length[k] > length[best]) best = k;
+    return best;
+}
+
 static Status listen(EditWork *w) {
     Steps steps;
     StemFit fit;
@@ -45,6 +61,7 @@ static Status listen(EditWork *w) {
     if (st == BS_OK && fit.n && !w->set.quiet)
         fprintf(stderr, "stems: %d files; they sum to the recording but for %.1f dB of it\n", fit.n,
                 fit.residual_db);
+    if (st == BS_OK && w->set.from[0] && !w->set.tune) w->set.tune = tune_of_given(w) + 1;
     if (st == BS_OK) st = fit_to_episode(&w->song, &w->set.tune, w->set.quiet);
     if (st == BS_OK) st = env_song_new(&w->es, w->song);
     if (st == BS_OK) st = env_new(&w->env, w->es);
@@ -77,7 +94,7 @@ static Status make_cuts(EditWork *w) {
                         .es = w->es,
                         .env = w->env,
                         .asked = &w->asked,
-                        .prefer_take = (int32_t)w->set.prefer_take,
+                        .prefer_take = song_take_numbered(w->song, w->set.prefer_take),
                         .seed = (uint64_t)w->set.seed};
     st = decide(&how, cuts, (int32_t)w->set.candidates, &w->n_songs);
     for (int32_t i = 0; i < w->n_songs; i++) w->songs[i].cut = cuts[i];
@@ -94,8 +111,7 @@ static void job_of_given(EditWork *w) {
     Job *job = &w->asked.job;
     const double length_s = (double)edit_samples(&w->given) / w->song->sample_rate_hz;
     job_init(job, w->song);
-    job->tune =
-        w->origin.tune >= 0 && w->origin.tune < w->song->n_tunes ? w->origin.tune : asked_tune(w->song);
+    job->tune = (int32_t)w->set.tune - 1;
     if (w->origin.hi_samples > 0) {
         job->lo_samples = w->origin.lo_samples;
         job->hi_samples = w->origin.hi_samples;

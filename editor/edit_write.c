@@ -26,13 +26,15 @@ double edit_beat_length(void *context, int64_t sample) {
 /* ---- what lies beside a song */
 
 static Status put_json(ByteWriter *out, const EditWork *w, const EditedSong *s) {
+    Job job = w->asked.job;
+    job.tune = song_tune_called(w->song, job.tune) - 1; /* of the recording, not of an excerpt */
     const EditNotes notes = {.sources = w->files,
                              .source_start = w->starts,
                              .source_samples = w->lengths,
                              .n_sources = w->n_files,
                              .policy = w->policy_name,
                              .seed = (uint64_t)w->set.seed,
-                             .job = &w->asked.job,
+                             .job = &job,
                              .terms = s->cut.terms,
                              .lead_in_samples = s->plan.lead_in_samples,
                              .tail_samples = s->plan.tail_samples};

@@ -11,6 +11,7 @@
 #include "editor/page_parts.h"
 #include "editor/page_sound.h"
 #include "editor/picture.h"
+#include "editor/summary.h"
 
 enum { SHOWN_ALTERNATIVES = 4 };
 static const double around_seam_s = 3;
@@ -32,7 +33,7 @@ static void play_recording(Page *p, int64_t start, int64_t end, const char *text
 /* ---- what a segment is */
 
 typedef struct Piece {
-    int32_t take, bars, again; /* again: the segment whose music it plays once more, -1 none */
+    int32_t take, called, bars, again; /* called: 0 between takes; again: the segment it plays again, -1 */
     float flaw;
     double at_s, length_s, from_s, to_s;
 } Piece;
@@ -48,6 +49,7 @@ static Piece piece_of(const EditWork *w, const EditedSong *s, int32_t i, int64_t
                .from_s = (double)seg->start_sample / rate,
                .to_s = (double)seg->end_sample / rate};
     int32_t last = -1;
+    if (p.take >= 0) p.called = song_take_called(w->song, p.take);
     for (int32_t u = song_unit_at(w->song, seg->start_sample);
          u < w->song->n_units && w->song->units[u].start_sample < seg->end_sample; u++)
         if (w->song->units[u].bar >= 0 && w->song->units[u].bar != last)
@@ -60,8 +62,8 @@ static Piece piece_of(const EditWork *w, const EditedSong *s, int32_t i, int64_t
 }
 
 /* Why it is there, in a musician's words. */
-static void put_reason(ByteWriter *w, const Piece *p, const Alternative *list, int32_t n) {
-    if (p->take < 0) {
+static void put_reason(ByteWriter *w, const Song *song, const Piece *p, const Alternative *list, int32_t n) {
+    if (!p->called) {
         bytes_printf(w, "This lies between the takes. ");
     } else if (!n) {
         bytes_printf(w, "No other take plays these bars from end to end. ");
@@ -84,11 +86,12 @@ static void put_reason(ByteWriter *w, const Piece *p, const Alternative *list, i
             bytes_printf(w,
                          "Take %d plays these bars with the fewest mistakes of %d takes: %.0f %% of it "
                          "sounds wrong, of the next best %.0f %%. ",
-                         p->take + 1, n + 1, (double)(100 * p->flaw), (double)(100 * least));
+                         p->called, n + 1, (double)(100 * p->flaw), (double)(100 * least));
         if (list[0].gain < 0)
             bytes_printf(w, "Any other take would make the whole song worse, by its seams, tempo or level. ");
         else
-            bytes_printf(w, "Take %d scores as well or better by itself: listen to both. ", list[0].take + 1);
+            bytes_printf(w, "Take %d scores as well or better by itself: listen to both. ",
+                         song_take_called(song, list[0].take));
     }
     if (p->again >= 0) bytes_printf(w, "It plays again music of segment %d. ", p->again + 1);
 }
@@ -121,11 +124,11 @@ static void put_alternatives(Page *page, const EditedSong *s, int32_t i, const A
     for (int32_t k = 0; k < n && k < SHOWN_ALTERNATIVES; k++) {
         const Alternative *a = &list[k];
         bytes_printf(w, "<li>Take %d from %s: %.0f %% of it sounds wrong, the song's worth changes by %+.3f ",
-                     a->take + 1, time_text((double)a->start_sample / rate, text), (double)(100 * a->flaw),
-                     (double)a->gain);
+                     song_take_called(work->song, a->take), time_text((double)a->start_sample / rate, text),
+                     (double)(100 * a->flaw), (double)a->gain);
         play_recording(page, a->start_sample, a->end_sample, "hear");
         bytes_printf(w, "<br>");
-        snprintf(change, sizeof change, "--swap %d=%d", i + 1, a->take + 1);
+        snprintf(change, sizeof change, "--swap %d=%d", i + 1, song_take_called(work->song, a->take));
         put_command(w, work, s, change);
         bytes_printf(w, "</li>\n");
     }
@@ -151,9 +154,9 @@ static void put_segments(Page *page, const EditedSong *s, int32_t number) {
         Alternative list[ALTERNATIVES_MAX];
         const int32_t n = alternatives_of(work->es, &work->asked.job, edit, i, list);
         bytes_printf(w, "<li><p><b>Segment %d</b> at %s: ", i + 1, time_text(p.at_s, a));
-        if (p.take >= 0) /* the edit has something of it: there is a colour */
+        if (p.called) /* the edit has something of it: there is a colour */
             bytes_printf(w, "<span class=\"chip k%d\"></span> take %d, ",
-                         picture_colour(work->song, edit, p.take), p.take + 1);
+                         picture_colour(work->song, edit, p.take), p.called);
         bytes_printf(w, "%s to %s of the recording", time_text(p.from_s, a), time_text(p.to_s, b));
         if (p.bars) bytes_printf(w, ", %d bar%s", p.bars, p.bars == 1 ? "" : "s");
         bytes_printf(w, "</p><p>");
@@ -161,7 +164,7 @@ static void put_segments(Page *page, const EditedSong *s, int32_t number) {
         play_recording(page, edit->segments[i].start_sample, edit->segments[i].end_sample,
                        "in the recording");
         bytes_printf(w, "</p><p>");
-        put_reason(w, &p, list, n);
+        put_reason(w, work->song, &p, list, n);
         bytes_printf(w, "</p>\n");
         put_alternatives(page, s, i, list, n);
         bytes_printf(w, "</li>\n");
@@ -213,16 +216,6 @@ static void put_seam(ByteWriter *w, const EditWork *work, const EditedSong *s, i
 
 /* ---- songs */
 
-static int32_t takes_used(const Song *song, const Edit *edit) {
-    bool used[SONG_MAX_TAKES] = {false};
-    int32_t n = 0;
-    for (int32_t i = 0; i < edit->n_segments; i++) {
-        const int32_t t = song->units[song_unit_at(song, edit->segments[i].start_sample)].take;
-        if (t >= 0 && !used[t]) used[t] = true, n++;
-    }
-    return n;
-}
-
 static Status put_song(Page *page, const EditedSong *s, int32_t number) {
     Status st = BS_OK;
     ByteWriter *w = page->w;
@@ -234,8 +227,8 @@ static Status put_song(Page *page, const EditedSong *s, int32_t number) {
     bytes_printf(w, "<section id=\"%s\"><h2>", song);
     markup_text(w, path_base(s->names.song));
     bytes_printf(w, "</h2>\n<p>%s of music, from %d of %d takes, with %d seam%s.</p>\n",
-                 time_text((double)s->plan.n_samples / rate, text), takes_used(work->song, edit),
-                 work->song->n_takes, s->plan.n_seams, s->plan.n_seams == 1 ? "" : "s");
+                 time_text((double)s->plan.n_samples / rate, text), summary_takes_used(work->song, edit),
+                 summary_takes(work->song), s->plan.n_seams, s->plan.n_seams == 1 ? "" : "s");
     TRY(page_sound_song(&page->sound, w, s, song));
     bytes_printf(w, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"picture of the edit\">");
     picture_put(w, work, s, number);
@@ -271,7 +264,7 @@ static void put_comparison(ByteWriter *w, const EditWork *work) {
         markup_text(w, path_base(s->names.song));
         bytes_printf(w, "</a></td><td>%s</td><td>%d</td><td>%d</td><td>%+.3f</td><td>%.0f %%</td></tr>\n",
                      time_text((double)s->plan.n_samples / work->song->sample_rate_hz, text),
-                     takes_used(work->song, &s->cut.edit), s->plan.n_seams, (double)s->cut.reward,
+                     summary_takes_used(work->song, &s->cut.edit), s->plan.n_seams, (double)s->cut.reward,
                      100 * decide_distance(work->song, &work->songs[0].cut, &s->cut));
     }
     bytes_printf(w, "</tbody></table></div>\n");

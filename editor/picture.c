@@ -123,6 +123,7 @@ static void put_raw(ByteWriter *w, const Song *song, const Edit *edit) {
                  RAW_END - RAW_TOP);
     for (int32_t t = 0; t < song->n_takes; t++) {
         const SongTake *take = &song->takes[t];
+        if (!song_take_called(song, t)) continue;
         const double from = x_at(&all, song->units[take->first_unit].start_sample);
         const double to = x_at(&all, song_unit_end(song, take->first_unit + take->n_units - 1));
         const int32_t colour = picture_colour(song, edit, t);
@@ -132,7 +133,7 @@ static void put_raw(ByteWriter *w, const Song *song, const Edit *edit) {
                      from, RAW_TOP, to - from, RAW_END - RAW_TOP);
         if (to - from > 16)
             bytes_printf(w, "<text class=\"small\" x=\"%.1f\" y=\"%d\">%s%d</text>\n", from + 3, RAW_TOP + 12,
-                         to - from > 48 ? "take " : "", t + 1);
+                         to - from > 48 ? "take " : "", song_take_called(song, t));
     }
     put_sound(w, song, &all, RAW_TOP + WORDS, RAW_END);
     put_form(w, song, &all, RAW_END);
@@ -162,9 +163,9 @@ static void put_segment(ByteWriter *w, const Song *song, const Edit *edit, int32
                          x_at(&stretch, song->units[u].start_sample), SONG_TOP, SONG_END);
     bytes_printf(w, "<path class=\"edge\" d=\"M%.1f %dV%d\"/>\n", x, SONG_TOP, SONG_END);
     if (width > 10) bytes_printf(w, "<text x=\"%.1f\" y=\"%d\">%d</text>\n", x + 3, SONG_TOP + 13, i + 1);
-    if (width > 48 && take >= 0)
+    if (width > 48 && take >= 0 && song_take_called(song, take))
         bytes_printf(w, "<text class=\"small\" x=\"%.1f\" y=\"%d\">take %d</text>\n", x + 3, SONG_TOP + 26,
-                     take + 1);
+                     song_take_called(song, take));
 }
 
 /* ---- curves along the song */

@@ -107,9 +107,10 @@ static Status swap(Repair *r, int32_t segment, const char *value) {
     EditSegment other;
     if (value) {
         const long number = strtol(value, &end, 10);
-        if (end == value || *end || number < 1 || number > r->song->n_takes)
-            return fail(BS_INVALID, "take %s: the recording has takes 1 to %d", value, r->song->n_takes);
-        take = (int32_t)number - 1;
+        take = end == value || *end ? -1 : song_take_numbered(r->song, number);
+        if (take < 0)
+            return fail(BS_INVALID, "take %s: no such take of what is edited; bandsaw takes lists them",
+                        value);
     } else {
         take = r->best_take ? r->best_take(r->context, segment) : -1;
         if (take < 0) return fail(BS_CONFLICT, "no other take plays these bars from start to end");
@@ -121,13 +122,13 @@ static Status swap(Repair *r, int32_t segment, const char *value) {
     for (int32_t t = 0; t < r->song->n_takes; t++) {
         const size_t n = strlen(others);
         if (t != take && repair_counterpart(r->song, &r->list[segment], t, &other))
-            snprintf(others + n, sizeof others - n, "%s%d", n ? ", " : "", t + 1);
+            snprintf(others + n, sizeof others - n, "%s%d", n ? ", " : "", song_take_called(r->song, t));
     }
     if (!others[0]) return fail(BS_CONFLICT, "no other take plays these bars from start to end");
     return fail(
         BS_CONFLICT,
         "take %d does not play these bars from start to end, or is what plays there now; takes that do: %s",
-        take + 1, others);
+        song_take_called(r->song, take), others);
 }
 
 /* ---- drop ---- */

@@ -117,7 +117,7 @@ static void take_name(const Project *p, int64_t sample, char out[64]) {
         p->song && sample < p->song->n_samples ? p->song->units[song_unit_at(p->song, sample)].take : -1;
     time_text((double)sample / p->rate, text);
     if (take >= 0)
-        snprintf(out, 64, "take %d, %s", take + 1, text);
+        snprintf(out, 64, "take %d, %s", song_take_called(p->song, take), text);
     else
         snprintf(out, 64, "%s", text);
 }

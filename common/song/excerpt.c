@@ -81,11 +81,13 @@ static void fill(Song *out, const Picked *p, int32_t tune) {
             unit->bar = unit->phrase = unit->section = unit->slot = -1;
             unit->loudness_db = SONG_SILENT_DB;
             for (int s = 0; s < STEMS; s++) unit->stem_db[s] = SONG_SILENT_DB;
+            out->take_called[n_takes] = SONG_NO_NUMBER;
             out->takes[n_takes++] = (SongTake){.first_unit = n_units, .n_units = 1, .tune = 1};
         } else if (take >= 0) {
             if (song->takes[take].first_unit == u) {
                 out->takes[n_takes] = song->takes[take];
                 out->takes[n_takes].first_unit = n_units;
+                out->take_called[n_takes] = song_take_called(song, take);
                 out->takes[n_takes++].tune = 0;
             }
             unit->take = (int16_t)(n_takes - 1);
@@ -94,6 +96,8 @@ static void fill(Song *out, const Picked *p, int32_t tune) {
     }
     out->tunes[0] = song->tunes[tune];
     out->tunes[0].first_slot_section = 0;
+    out->tune_called[0] = song_tune_called(song, tune);
+    out->tune_called[1] = SONG_NO_NUMBER;
     out->tunes[1] = (SongTune){.meter = 1, .first_slot_section = out->tunes[0].n_slots};
     memcpy(out->slot_section, song->slot_section + song->tunes[tune].first_slot_section,
            (size_t)out->tunes[0].n_slots * sizeof *out->slot_section);

@@ -3,7 +3,8 @@
  *
  * The timeline stays that of the recording, so edits of an excerpt are edits of the recording. Each stretch
  * that is left out becomes one unit: a take of a tune of its own, the last, which no Job of another tune may
- * keep. Units, takes and tunes are counted anew: the tune is tune 0. Where its takes have more units than
+ * keep. Units, takes and tunes are counted anew, the tune is tune 0; people call them
+ * as before (song_take_called). Where its takes have more units than
  * there is room for, the incomplete and then the most flawed are left out too. */
 #include "common/song/song.h"
 

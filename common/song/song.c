@@ -36,9 +36,12 @@ Status song_new(Song **out, int32_t n_sources, int32_t n_units, int32_t n_takes,
            units = padded(sizeof(SongUnit) * (size_t)n_units);
     size_t takes = padded(sizeof(SongTake) * (size_t)n_takes),
            tunes = padded(sizeof(SongTune) * (size_t)n_tunes);
+    size_t of_takes = padded(sizeof(int32_t) * (size_t)n_takes),
+           of_tunes = padded(sizeof(int32_t) * (size_t)n_tunes);
     size_t slots = padded(sizeof(int32_t) * (size_t)n_slot_sections);
     size_t features = padded(sizeof(float) * SONG_FEATURES * (size_t)n_units);
-    size_t head = padded(sizeof(Song)), bytes = head + sources + units + takes + tunes + slots + features;
+    size_t head = padded(sizeof(Song)),
+           bytes = head + sources + units + takes + tunes + of_takes + of_tunes + slots + features;
     char *block = aligned_alloc(64, bytes);
     if (!block) return fail(BS_NOMEM, "song: cannot allocate %zu bytes", bytes);
     memset(block, 0, bytes);
@@ -49,6 +52,8 @@ Status song_new(Song **out, int32_t n_sources, int32_t n_units, int32_t n_takes,
     s->units = (SongUnit *)(void *)block, block += units;
     s->takes = (SongTake *)(void *)block, block += takes;
     s->tunes = (SongTune *)(void *)block, block += tunes;
+    s->take_called = (int32_t *)(void *)block, block += of_takes;
+    s->tune_called = (int32_t *)(void *)block, block += of_tunes;
     s->slot_section = (int32_t *)(void *)block, block += slots;
     s->features = (float *)(void *)block;
     s->n_sources = n_sources;
@@ -61,6 +66,19 @@ Status song_new(Song **out, int32_t n_sources, int32_t n_units, int32_t n_takes,
 }
 
 void song_free(Song *song) { free(song); }
+
+static int32_t number_of(int32_t called, int32_t place) {
+    return called == SONG_NO_NUMBER ? 0 : called ? called : place + 1;
+}
+
+int32_t song_take_called(const Song *s, int32_t take) { return number_of(s->take_called[take], take); }
+int32_t song_tune_called(const Song *s, int32_t tune) { return number_of(s->tune_called[tune], tune); }
+
+int32_t song_take_numbered(const Song *s, int64_t number) {
+    for (int32_t t = 0; t < s->n_takes && number > 0; t++)
+        if (song_take_called(s, t) == number) return t;
+    return -1;
+}
 
 int32_t song_unit_at(const Song *s, int64_t at) {
     int32_t lo = 0, hi = s->n_units; /* units[lo] starts at or before `at` */

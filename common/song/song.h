@@ -101,9 +101,10 @@ typedef struct Song {
     SongUnit *units;
     SongTake *takes;
     SongTune *tunes;
-    int32_t *slot_section; /* per tune, per slot: the section label (equal = the same music) */
-    float *features;       /* n_units x SONG_FEATURES, row-major */
-    Hash hash;             /* of the packed bytes; set by song_pack and song_unpack */
+    int32_t *take_called, *tune_called; /* numbers for people, see song_take_called; not packed */
+    int32_t *slot_section;              /* per tune, per slot: the section label (equal = the same music) */
+    float *features;                    /* n_units x SONG_FEATURES, row-major */
+    Hash hash;                          /* of the packed bytes; set by song_pack and song_unpack */
 } Song;
 
 /* A zeroed Song with room for the counts given; BS_INVALID past a limit above. */
@@ -124,6 +125,13 @@ static inline int64_t song_unit_end(const Song *s, int32_t u) {
 static inline int64_t song_unit_samples(const Song *s, int32_t u) {
     return song_unit_end(s, u) - s->units[u].start_sample;
 }
+/* The numbers by which people call takes and tunes: from 1 by their place, but in an excerpt those of the
+ * recording; 0: stands for what was left out. In take_called 0 means by its place, SONG_NO_NUMBER left out.
+ */
+enum { SONG_NO_NUMBER = -1 };
+int32_t song_take_called(const Song *s, int32_t take);
+int32_t song_tune_called(const Song *s, int32_t tune);
+int32_t song_take_numbered(const Song *s, int64_t number); /* -1: there is none */
 /* "A minor"; "" for 0. */
 enum { SONG_KEY_TEXT = 16 };
 const char *song_key_name(uint8_t key, char out[SONG_KEY_TEXT]);

@@ -36,6 +36,7 @@ static void an_excerpt_keeps_the_timeline(void **state) {
             const SongUnit *x = &part->units[u];
             if (song_unit_left_out(part, u)) {
                 stretches++;
+                assert_int_equal(song_take_called(part, x->take), 0);
                 assert_true(u == 0 || !song_unit_left_out(part, u - 1));
                 continue;
             }
@@ -48,11 +49,17 @@ static void an_excerpt_keeps_the_timeline(void **state) {
             assert_true(x->take < 0 || part->takes[x->take].tune == 0);
             assert_true(x->take < 0 || song->takes[song->units[v].take].tune == tune);
             beats += x->kind == UNIT_BEAT;
+            if (x->take < 0) continue;
+            assert_int_equal(song_take_called(part, x->take), song->units[v].take + 1);
+            assert_int_equal(song_take_numbered(part, song->units[v].take + 1), x->take);
         }
         for (int32_t v = 0; v < song->n_units; v++)
             all_beats += song->units[v].kind == UNIT_BEAT && song->takes[song->units[v].take].tune == tune;
         assert_int_equal(beats, all_beats);
         assert_true(stretches >= 4);
+        assert_int_equal(song_tune_called(part, 0), tune + 1);
+        assert_int_equal(song_tune_called(part, 1), 0);
+        assert_int_equal(song_take_numbered(part, 0), -1);
         song_free(part);
     }
     song_free(song);
