@@ -89,8 +89,10 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
         t -= low + i;
         i = pointer;
     }
+    int32_t length = period_of(found, m, (int32_t)(period + 0.5)), late = 0;
+    while (late + 2 < m && n - found[late] < 0.4 * length) late++; /* it begins where the band has stopped */
+    found += late, m -= late;
     /* the grid goes on as far as the band plays, at the front heard or not */
-    int32_t length = period_of(found, m, (int32_t)(period + 0.5));
     int32_t before = (found[m - 1] + length / 4) / length, after = (n - found[0] - length / 2) / length;
     if (before < 0 || m < 2) before = 0;
     if (after < 0 || m < 2) after = 0;

@@ -7,7 +7,7 @@
 #include "featurizer/dsp/tempo.h"
 #include "featurizer/dsp/tempo_weights.inc"
 
-enum { MAX_LAG = 900, PERIODS = TEMPO_CANDIDATES / TEMPO_SHIFTS, GRID = 160 };
+enum { MAX_LAG = 900, PERIODS = TEMPO_PERIODS, GRID = 160 };
 
 static double grid_bpm(double g) { return 50 * pow(2, g * 2.3 / GRID); } /* 50..246 */
 
@@ -174,7 +174,7 @@ Status tempo_believe(const Frames *f, const float *activation, const Region *reg
                      Arena *mem, TempoBelief *belief) {
     TempoCandidate list[TEMPO_CANDIDATES];
     int32_t n;
-    double most = -1e30, sum = 0;
+    double most = -1e30, sum = 0, own = 0;
     Status st = tempo_candidates(f, activation, regions, n_regions, mem, list, &n);
     belief->n = 0;
     for (int32_t c = 0; c < n && st == BS_OK; c++) most = fmax(most, list[c].score);
@@ -182,9 +182,12 @@ Status tempo_believe(const Frames *f, const float *activation, const Region *reg
     for (int32_t c = 0; c < n && st == BS_OK; c++) {
         if (c == 0 || list[c].shift == 0) {
             belief->bpm[belief->n] = list[c].bpm;
-            belief->share[belief->n++] = 0;
+            belief->share[belief->n++] = own = 0;
         }
-        belief->share[belief->n - 1] += exp(list[c].score - most) / sum;
+        double share = exp(list[c].score - most) / sum;
+        belief->share[belief->n - 1] += share;
+        if (share > own || list[c].shift == 0)
+            own = share, memcpy(belief->groove[belief->n - 1], list[c].cues, sizeof *belief->groove);
     }
     return st;
 }
@@ -201,6 +204,21 @@ double tempo_agreement(const TempoBelief *a, const TempoBelief *b) {
     return sum;
 }
 
+bool tempo_compare(const TempoBelief *a, const TempoBelief *b, float *octaves, float *groove) {
+    double most = 0;
+    *octaves = 0.1F, *groove = 0.15F;
+    for (int32_t i = 0; i < a->n; i++)
+        for (int32_t j = 0; j < b->n; j++) {
+            double apart = fabs(log2(a->bpm[i] / b->bpm[j]));
+            if (apart > 0.1 || a->share[i] * b->share[j] <= most) continue;
+            most = a->share[i] * b->share[j];
+            *octaves = (float)apart, *groove = 0;
+            for (int32_t k = 0; k < TEMPO_GROOVE; k++)
+                *groove += fabsf(a->groove[i][k] - b->groove[j][k]) / TEMPO_GROOVE;
+        }
+    return most > 0;
+}
+
 Status beats_tempo(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
                    Arena *mem, double *bpm) {
     TempoCandidate list[TEMPO_CANDIDATES];
@@ -211,6 +229,24 @@ Status beats_tempo(const Frames *f, const float *activation, const Region *regio
     for (int32_t c = 0; c < n && st == BS_OK; c++)
         if (list[c].score > best) best = list[c].score, *bpm = list[c].bpm;
     return st;
+}
+
+/* Beats that were put later may leave room for one before them. */
+static Status add_first(const Frames *f, const float *activation, Region region, Arena *mem, BeatTrack *t) {
+    if (t->n < 2) return BS_OK;
+    double length = t->time_s[1] - t->time_s[0], at = t->time_s[0] - length;
+    if (at < 0 || at < frame_time(region.first) - 0.25 * length) return BS_OK;
+    BeatTrack longer = *t;
+    longer.n = t->n + 1;
+    longer.time_s = arena_alloc(mem, sizeof(double) * ((size_t)longer.n + 1));
+    longer.strength = arena_alloc(mem, sizeof(float) * (size_t)longer.n);
+    if (!longer.time_s || !longer.strength) return fail(BS_NOMEM, "tempo: out of memory");
+    memcpy(longer.time_s + 1, t->time_s, sizeof(double) * ((size_t)t->n + 1));
+    memcpy(longer.strength + 1, t->strength, sizeof(float) * (size_t)t->n);
+    longer.time_s[0] = at;
+    longer.strength[0] = frame_peak(activation, f->n, at * FRAMES_PER_S, 3);
+    *t = longer;
+    return BS_OK;
 }
 
 Status tempo_track(const Frames *f, const float *activation, Region region, double bpm, Arena *mem,
@@ -228,6 +264,7 @@ Status tempo_track(const Frames *f, const float *activation, Region region, doub
         double score = mlp_run(&tempo_net, cues) + (shift ? 0 : 0.5);
         if (score > best) best = score, *track = shifted;
     }
+    TRY(add_first(f, activation, region, mem, track));
 out:
     return st;
 }

@@ -7,7 +7,13 @@
  * prior. */
 #include "featurizer/dsp/beats.h"
 
-enum { TEMPO_CUES = 52, TEMPO_CANDIDATES = 64, TEMPO_SHIFTS = 4 };
+enum {
+    TEMPO_CUES = 52,
+    TEMPO_CANDIDATES = 64,
+    TEMPO_SHIFTS = 4,
+    TEMPO_PERIODS = TEMPO_CANDIDATES / TEMPO_SHIFTS
+};
+enum { TEMPO_GROOVE = 24 }; /* the first cues: how hard each band is struck on and between the beats */
 
 typedef struct TempoCandidate {
     double bpm;
@@ -22,13 +28,17 @@ Status tempo_candidates(const Frames *f, const float *activation, const Region *
 /* How likely each period is the beat: the candidates' likelihoods, scaled to 1, whichever their phase. */
 typedef struct TempoBelief {
     int32_t n; /* 0: no pulse */
-    double bpm[TEMPO_CANDIDATES / TEMPO_SHIFTS], share[TEMPO_CANDIDATES / TEMPO_SHIFTS];
+    double bpm[TEMPO_PERIODS], share[TEMPO_PERIODS];
+    float groove[TEMPO_PERIODS][TEMPO_GROOVE]; /* of the likeliest phase */
 } TempoBelief;
 Status tempo_believe(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
                      Arena *mem, TempoBelief *belief);
 /* Likelihood that the tempos of two beliefs are within a tenth of an octave; 0.15 when one has none, as
  * between any two pieces. */
 double tempo_agreement(const TempoBelief *a, const TempoBelief *b);
+/* At the tempos within a tenth of an octave that two beliefs share most: how many octaves they are apart, and
+ * the mean difference of what is struck. false, and what any two pieces are apart, where they share none. */
+bool tempo_compare(const TempoBelief *a, const TempoBelief *b, float *octaves, float *groove);
 /* The likeliest tempo, 0 when there is no pulse. */
 Status beats_tempo(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
                    Arena *mem, double *bpm);

@@ -123,6 +123,8 @@ static void compare(const Chords *a, const Chords *b, float *cues, Arena *mem, S
     cues[5] = (float)sound;
     cues[6] = (float)log(shorter + 1.0);
     cues[7] = (float)log((longer + 1.0) / (shorter + 1.0));
+    cues[8] = (float)(untuned * sure);
+    cues[9] = (float)turned[0];
 }
 
 static Status all_chords(const Frames *f, const Region *regions, int32_t n_takes, Arena *mem, Chords **out) {
@@ -144,8 +146,9 @@ static Status cues_of_pairs(const Chords *chords, const TempoBelief *beliefs, in
             compare(&chords[a], &chords[b], *cues, &scratch, &st);
             arena_drop(&scratch);
             TRY(st);
-            (*cues)[8] = (float)log(0.02 + tempo_agreement(&beliefs[a], &beliefs[b]));
-            (*cues)[9] = 1 / (float)(b - a);
+            (*cues)[10] = (float)log(0.02 + tempo_agreement(&beliefs[a], &beliefs[b]));
+            (*cues)[11] = 1 / (float)(b - a);
+            (*cues)[12] = tempo_compare(&beliefs[a], &beliefs[b], &(*cues)[13], &(*cues)[14]);
         }
 out:
     return st;

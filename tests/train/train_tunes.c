@@ -3,8 +3,9 @@
  *
  *   train_tunes [-m sessions] [-r rows file] -o tunes_weights.inc
  *
- * Takes are the simulator's (seeds 90000 on), between bounds as they may be heard; two times in
- * three two sessions are laid behind each other, for few hold more than one piece. */
+ * Takes are the simulator's (seeds 90000 on), between bounds as they may be heard. Pieces of one session are
+ * what is hard to part: they share band and room. One time in four two sessions are laid behind each other.
+ */
 #include "common/audio/audio.h"
 #include "featurizer/dsp/tunes.h"
 #include "simulator/session.h"
@@ -20,34 +21,49 @@ typedef struct Played {
     int32_t piece[MOST_TAKES];
 } Played;
 
-/* A session's takes of three seconds and more; their pieces are counted from first_piece. */
+/* Appends a take with a second around it. */
+static Status add_take(Played *p, const float *mono, int64_t n, double from_s, double to_s, double speed) {
+    const double around_s = 1;
+    float *part = NULL;
+    int64_t a = (int64_t)((from_s - around_s) * SESSION_RATE),
+            b = (int64_t)((to_s + around_s) * SESSION_RATE), n_part = 0;
+    if (a < 0) a = 0;
+    if (b > n) b = n;
+    Status st = resample(mono + a, b - a, SESSION_RATE, (int32_t)(ANALYSIS_HZ / speed), 1, &part, &n_part);
+    if (st != BS_OK) return st;
+    double at_s = (double)p->n / ANALYSIS_HZ + (from_s - (double)a / SESSION_RATE) / speed;
+    p->samples = realloc(p->samples, sizeof(float) * (size_t)(p->n + n_part));
+    BS_ASSERT(p->samples);
+    memcpy(p->samples + p->n, part, sizeof(float) * (size_t)n_part);
+    p->n += n_part;
+    p->regions[p->n_takes++] = (Region){(int32_t)(at_s * FRAMES_PER_S),
+                                        (int32_t)((at_s + (to_s - from_s) / speed) * FRAMES_PER_S), 0};
+    free(part);
+    return BS_OK;
+}
+
+/* A session's takes of three seconds and more; their pieces are counted from first_piece. One take in ten is
+ * played at another speed and so in another key, as a run-through for learning is. */
 static Status add_session(Played *p, uint64_t seed, Rng *rng, int32_t first_piece) {
     Status st = BS_OK;
     Session s = {0};
-    float *mono = NULL, *part = NULL;
-    int64_t n = 0;
+    float *mono = NULL;
     TRY(session_make(&s, "train", seed, rng_between(rng, 40, 120)));
     mono = malloc(sizeof(float) * (size_t)s.n_samples);
     BS_ASSERT(mono);
     for (int64_t i = 0; i < s.n_samples; i++) mono[i] = (s.samples[2 * i] + s.samples[2 * i + 1]) / 2;
-    TRY(resample(mono, s.n_samples, SESSION_RATE, ANALYSIS_HZ, 1, &part, &n));
-    p->samples = realloc(p->samples, sizeof(float) * (size_t)(p->n + n));
-    BS_ASSERT(p->samples);
-    memcpy(p->samples + p->n, part, sizeof(float) * (size_t)n);
     for (int32_t k = 0; k < s.truth->n_takes && p->n_takes < MOST_TAKES; k++) {
         const TruthTake *t = &s.truth->takes[k];
-        double from_s = (double)p->n / ANALYSIS_HZ, a = (double)t->first_sample / SESSION_RATE,
-               b = (double)t->end_sample / SESSION_RATE;
+        double a = (double)t->first_sample / SESSION_RATE, b = (double)t->end_sample / SESSION_RATE;
         if (b - a < 3) continue;
         a = fmax(0, a + rng_between(rng, -0.3, 0.05)), b += rng_between(rng, -0.1, 0.9);
-        p->regions[p->n_takes] =
-            (Region){(int32_t)((from_s + a) * FRAMES_PER_S), (int32_t)((from_s + b) * FRAMES_PER_S), 0};
-        p->piece[p->n_takes++] = first_piece + t->tune;
+        bool other = rng_between(rng, 0, 1) < 0.1;
+        double semitones = floor(rng_between(rng, -4, 5));
+        p->piece[p->n_takes] = first_piece + t->tune;
+        TRY(add_take(p, mono, s.n_samples, a, b, other ? exp2(semitones / 12) : 1));
     }
-    p->n += n;
 out:
     free(mono);
-    free(part);
     session_drop(&s);
     return st;
 }
@@ -62,7 +78,7 @@ static Status collect(FitRows *rows, int32_t number) {
     TempoBelief beliefs[MOST_TAKES];
     Rng rng = rng_at(90000 + (uint64_t)number, 1);
     arena_init(&mem, (size_t)4 << 30);
-    for (int32_t i = 0; i < 1 + (number % 3 > 0); i++)
+    for (int32_t i = 0; i < 1 + (number % 4 == 0); i++)
         TRY(add_session(&p, 90000 + 2 * (uint64_t)number + (uint64_t)i, &rng, 8 * i));
     TRY(frames_measure(&f, &mem, p.samples, p.n));
     TRY(beats_activation(&f, &mem, &activation));
@@ -98,7 +114,7 @@ static const FitTask task = {
     .n_hidden = 12,
     .loss = FIT_LIKELIHOOD,
     .decay = 3e-4,
-    .sources = {{'m', 160, collect}},
+    .sources = {{'m', 400, collect}},
     .report = report,
 };
 
