@@ -21,49 +21,34 @@ typedef struct Played {
     int32_t piece[MOST_TAKES];
 } Played;
 
-/* Appends a take with a second around it. */
-static Status add_take(Played *p, const float *mono, int64_t n, double from_s, double to_s, double speed) {
-    const double around_s = 1;
-    float *part = NULL;
-    int64_t a = (int64_t)((from_s - around_s) * SESSION_RATE),
-            b = (int64_t)((to_s + around_s) * SESSION_RATE), n_part = 0;
-    if (a < 0) a = 0;
-    if (b > n) b = n;
-    Status st = resample(mono + a, b - a, SESSION_RATE, (int32_t)(ANALYSIS_HZ / speed), 1, &part, &n_part);
-    if (st != BS_OK) return st;
-    double at_s = (double)p->n / ANALYSIS_HZ + (from_s - (double)a / SESSION_RATE) / speed;
-    p->samples = realloc(p->samples, sizeof(float) * (size_t)(p->n + n_part));
-    BS_ASSERT(p->samples);
-    memcpy(p->samples + p->n, part, sizeof(float) * (size_t)n_part);
-    p->n += n_part;
-    p->regions[p->n_takes++] = (Region){(int32_t)(at_s * FRAMES_PER_S),
-                                        (int32_t)((at_s + (to_s - from_s) / speed) * FRAMES_PER_S), 0};
-    free(part);
-    return BS_OK;
-}
-
-/* A session's takes of three seconds and more; their pieces are counted from first_piece. One take in ten is
- * played at another speed and so in another key, as a run-through for learning is. */
+/* A session's takes of three seconds and more; their pieces are counted from first_piece. */
 static Status add_session(Played *p, uint64_t seed, Rng *rng, int32_t first_piece) {
     Status st = BS_OK;
     Session s = {0};
-    float *mono = NULL;
+    float *mono = NULL, *part = NULL;
+    int64_t n = 0;
     TRY(session_make(&s, "train", seed, rng_between(rng, 40, 120)));
     mono = malloc(sizeof(float) * (size_t)s.n_samples);
     BS_ASSERT(mono);
     for (int64_t i = 0; i < s.n_samples; i++) mono[i] = (s.samples[2 * i] + s.samples[2 * i + 1]) / 2;
+    TRY(resample(mono, s.n_samples, SESSION_RATE, ANALYSIS_HZ, 1, &part, &n));
+    p->samples = realloc(p->samples, sizeof(float) * (size_t)(p->n + n));
+    BS_ASSERT(p->samples);
+    memcpy(p->samples + p->n, part, sizeof(float) * (size_t)n);
     for (int32_t k = 0; k < s.truth->n_takes && p->n_takes < MOST_TAKES; k++) {
         const TruthTake *t = &s.truth->takes[k];
-        double a = (double)t->first_sample / SESSION_RATE, b = (double)t->end_sample / SESSION_RATE;
+        double from_s = (double)p->n / ANALYSIS_HZ, a = (double)t->first_sample / SESSION_RATE,
+               b = (double)t->end_sample / SESSION_RATE;
         if (b - a < 3) continue;
         a = fmax(0, a + rng_between(rng, -0.3, 0.05)), b += rng_between(rng, -0.1, 0.9);
-        bool other = rng_between(rng, 0, 1) < 0.1;
-        double semitones = floor(rng_between(rng, -4, 5));
-        p->piece[p->n_takes] = first_piece + t->tune;
-        TRY(add_take(p, mono, s.n_samples, a, b, other ? exp2(semitones / 12) : 1));
+        p->regions[p->n_takes] =
+            (Region){(int32_t)((from_s + a) * FRAMES_PER_S), (int32_t)((from_s + b) * FRAMES_PER_S), 0};
+        p->piece[p->n_takes++] = first_piece + t->tune;
     }
+    p->n += n;
 out:
     free(mono);
+    free(part);
     session_drop(&s);
     return st;
 }
