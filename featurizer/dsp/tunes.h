@@ -9,8 +9,8 @@ Status tunes_group(const Frames *f, const Region *regions, const TempoBelief *be
                    Arena *mem, int32_t *tune_of, int32_t *n_tunes);
 
 /* What tells whether two takes are of one piece: how far their harmonies go together, in one key and turned,
- * tempo, what is struck, sound, lengths, and how far apart they were played. A small network reads it; it is trained by
- * tests/train/train_tunes.c. Fills the cues of the pairs (0, 1), (0, 2), .., (1, 2), .. */
+ * tempo, what is struck, sound, lengths, and how far apart they were played. A small network reads it; it is
+ * trained by tests/train/train_tunes.c. Fills the cues of the pairs (0, 1), (0, 2), .., (1, 2), .. */
 enum { TUNE_CUES = 15 };
 Status tunes_cues(const Frames *f, const Region *regions, const TempoBelief *beliefs, int32_t n_takes,
                   Arena *mem, float (*cues)[TUNE_CUES]);
