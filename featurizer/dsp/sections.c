@@ -1,4 +1,4 @@
-/* Sections by dynamic programming over bars.
+/* Sections by dynamic programming over bars, mended by what comes back (repeats.h).
  *
  * A section is worth keeping together when it comes back elsewhere bar by bar, or when it repeats itself; a
  * boundary is good where the likeness of bars changes (Foote's checkerboard novelty), and lengths of 8, 4 and
@@ -6,41 +6,15 @@
  *
  *     best[b] = max over a of best[a] + (b - a) (held(a, b) - odd(b - a)) + 2 novelty(a) - 1/2
  *
- * Sections whose bars match one by one share a label. Phrases are two, four or eight bars of a section, cut
- * in the same way where the bars change and where the voice takes breath. */
+ * Phrases are two, four or eight bars of a section, cut in the same way where the bars change and where the
+ * voice takes breath. */
 #include "featurizer/dsp/sections.h"
 
 #include <math.h>
 
-enum { LONGEST = 16, REACH = 256, KERNEL = 4 };
+#include "featurizer/dsp/repeats.h"
 
-typedef struct Likeness {
-    float *rows; /* [n x (REACH + 1)]: bars i and i + lag */
-    int32_t n;
-    double common; /* median likeness of two bars: what says nothing */
-} Likeness;
-
-static double like(const Likeness *l, int32_t i, int32_t j) {
-    int32_t a = i < j ? i : j, lag = i < j ? j - i : i - j;
-    return a < 0 || a + lag >= l->n || lag > REACH ? 0 : l->rows[(size_t)a * (REACH + 1) + (size_t)lag];
-}
-
-static Status compare_bars(Likeness *l, const Form *form, Arena *mem) {
-    int32_t n = form->n_slots, m = 0;
-    l->n = n;
-    l->rows = arena_alloc(mem, sizeof(float) * (size_t)n * (REACH + 1));
-    float *all = arena_alloc(mem, sizeof(float) * (size_t)n * 16);
-    if (!l->rows || !all) return fail(BS_NOMEM, "sections: out of memory");
-    for (int32_t i = 0; i < n; i++)
-        for (int32_t lag = 0; lag <= REACH && i + lag < n; lag++) {
-            float v = bar_likeness(&form->sounds[i], &form->sounds[i + lag]);
-            l->rows[(size_t)i * (REACH + 1) + (size_t)lag] = v;
-            if (lag && lag <= 16) all[m++] = v;
-        }
-    l->common = median_of(all, m);
-    if (l->common < 0) l->common = 0;
-    return BS_OK;
-}
+enum { LONGEST = 16, KERNEL = 4 };
 
 static double odd_length(int32_t n) {
     return n == 4 || n == 8 ? 0 : n == 16 || n == 2 ? 0.06 : n % 4 == 0 ? 0.08 : n % 2 == 0 ? 0.15 : 0.3;
@@ -49,15 +23,16 @@ static double odd_length(int32_t n) {
 /* Mean likeness of [a, a + n) with the same stretch `lag` bars on, 0 = what any bars have, 1 = identical. */
 static double repeats(const Likeness *l, int32_t a, int32_t n, int32_t lag) {
     double sum = 0;
-    for (int32_t i = a; i < a + n; i++) sum += (like(l, i, i + lag) - l->common) / (1 - l->common);
+    for (int32_t i = a; i < a + n; i++) sum += (likeness_at(l, i, i + lag) - l->common) / (1 - l->common);
     return sum > 0 ? sum / n : 0;
 }
 
 static double held(const Likeness *l, int32_t a, int32_t n) {
     double best = 0;
-    for (int32_t lag = n; a + n + lag <= l->n && lag <= REACH; lag++)
+    for (int32_t lag = n; a + n + lag <= l->n && lag <= LIKENESS_REACH; lag++)
         best = fmax(best, repeats(l, a, n, lag));
-    for (int32_t lag = n; a - lag >= 0 && lag <= REACH; lag++) best = fmax(best, repeats(l, a, n, -lag));
+    for (int32_t lag = n; a - lag >= 0 && lag <= LIKENESS_REACH; lag++)
+        best = fmax(best, repeats(l, a, n, -lag));
     for (int32_t lag = 1; lag * 2 <= n; lag *= 2) best = fmax(best, 0.9 * repeats(l, a, n - lag, lag));
     return best;
 }
@@ -69,9 +44,9 @@ static double novelty(const Likeness *l, int32_t at) {
         for (int32_t j = i + 1; j < at + KERNEL; j++) {
             if (i < 0 || j >= l->n) continue;
             if ((i < at) == (j < at))
-                same += like(l, i, j), n_same++;
+                same += likeness_at(l, i, j), n_same++;
             else
-                across += like(l, i, j), n_across++;
+                across += likeness_at(l, i, j), n_across++;
         }
     return n_same && n_across ? same / n_same - across / n_across : 0;
 }
@@ -91,68 +66,6 @@ static Status cut_sections(Sections *s, const Form *form, const Likeness *l, Are
     }
     for (int32_t b = n; b > 0; b = from[b]) s->start[from[b]] = 1;
     return BS_OK;
-}
-
-static double match(const Form *form, int32_t a, int32_t b, int32_t n) {
-    double sum = 0;
-    for (int32_t i = 0; i < n; i++) sum += bar_likeness(&form->sounds[a + i], &form->sounds[b + i]);
-    return sum / n;
-}
-
-static int32_t length_at(const Sections *s, int32_t a, int32_t n) {
-    int32_t b = a + 1;
-    while (b < n && !s->start[b]) b++;
-    return b - a;
-}
-
-static double match_inside(const Form *form, int32_t a, int32_t b, int32_t n) {
-    return b < 0 || b + n > form->n_slots ? -1 : match(form, a, b, n);
-}
-
-static bool may_split(const Sections *s, int32_t n, int32_t at) {
-    return at >= 2 && at + 2 <= n && !s->start[at - 1] && !s->start[at] && !s->start[at + 1];
-}
-
-/* A section that comes back inside a longer one cuts it there. In music that is alike everywhere no place
- * stands out against its neighbours, and nothing is cut. */
-static bool split_by_repeats(Sections *s, const Form *form, double enough) {
-    int32_t n = form->n_slots;
-    bool changed = false;
-    for (int32_t a = 0; a < n; a += length_at(s, a, n)) {
-        int32_t length = length_at(s, a, n);
-        for (int32_t b = 0; length >= 4 && b + length <= n; b++) {
-            if (b + length > a && b < a + length) continue;
-            double v = match(form, a, b, length);
-            if (v < enough || v < match_inside(form, a, b - 1, length) + 0.15 ||
-                v < match_inside(form, a, b + 1, length) + 0.15)
-                continue;
-            for (int32_t edge = 0; edge < 2; edge++)
-                if (may_split(s, n, b + edge * length)) s->start[b + edge * length] = 1, changed = true;
-        }
-    }
-    return changed;
-}
-
-static double enough_of(const Form *form) {
-    double enough = form->likeness > 0 ? 0.8 * form->likeness : 0.6;
-    return enough < 0.45 ? 0.45 : enough;
-}
-
-static void name_sections(Sections *s, const Form *form) {
-    double enough = enough_of(form);
-    int32_t n = form->n_slots, labels = 0;
-    for (int32_t a = 0; a < n; a += length_at(s, a, n)) {
-        int32_t length = length_at(s, a, n), label = -1;
-        double best = enough;
-        for (int32_t b = 0; b < a; b += length_at(s, b, n)) {
-            int32_t other = length_at(s, b, n), common = other < length ? other : length;
-            if (common * 2 <= other || common * 2 <= length) continue;
-            double v = match(form, a, b, common);
-            if (v > best) best = v, label = s->label[b];
-        }
-        if (label < 0) label = labels++;
-        for (int32_t i = 0; i < length; i++) s->label[a + i] = label, s->offset[a + i] = i;
-    }
 }
 
 /* How much the voice rests before the bar: its last beat against the bars on both sides, -1/2..1/2; 0 where
@@ -199,12 +112,11 @@ Status sections_find(Sections *s, const Form *form, Arena *mem) {
                     arena_alloc(mem, sizeof(int32_t) * n)};
     if (!s->label || !s->start || !s->phrase || !s->offset) return fail(BS_NOMEM, "sections: out of memory");
     if (!form->n_slots) return BS_OK;
-    TRY(compare_bars(&l, form, mem));
+    TRY(likeness_of_bars(&l, form, mem));
     TRY(cut_sections(s, form, &l, mem));
-    for (int32_t round = 0; round < 4 && split_by_repeats(s, form, enough_of(form));) round++;
-    name_sections(s, form);
-    for (int32_t a = 0; a < form->n_slots; a += length_at(s, a, form->n_slots))
-        TRY(cut_phrases(s, form, &l, a, length_at(s, a, form->n_slots), mem));
+    TRY(repeats_cut(s, form, &l, mem));
+    for (int32_t a = 0; a < form->n_slots; a += section_length(s, form->n_slots, a))
+        TRY(cut_phrases(s, form, &l, a, section_length(s, form->n_slots, a), mem));
 out:
     return st;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/core/rng.h"
+#include "featurizer/dsp/form_path.h"
 #include "featurizer/dsp/sections.h"
 
 enum { SLOTS = 24, METER = 4 };
@@ -61,7 +62,7 @@ static void align(const int *names, int n, int32_t *slots) {
     arena_init(&mem, 1 << 24);
     for (int j = 0; j < SLOTS; j++) form[j] = play_bar(j, 0.2, &r);
     for (int i = 0; i < n; i++) bars[i] = play_bar(names[i], 0.3, &r);
-    form_align_bars(bars, n, form, SLOTS, 0.3, &mem, slots, &st);
+    form_path(bars, n, form, SLOTS, 0.3, &mem, slots, &st);
     assert_int_equal(st, BS_OK);
     arena_drop(&mem);
 }
