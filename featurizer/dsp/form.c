@@ -172,6 +172,18 @@ out:
     return st;
 }
 
+/* The take's place in the whole form. */
+static Status place_take(Workshop *w, int32_t t) {
+    Status st = BS_OK;
+    TakeBars *tb = &w->form->takes[t];
+    TRY(align_take(w, t, &w->worth[t]));
+    for (int32_t i = 0; i < tb->n; i++)
+        if (tb->bars[i].slot < 0) tb->bars[i].slot = -1;
+    w->joined[t] = true;
+out:
+    return st;
+}
+
 /* The downbeat all takes together support, now that they agree among themselves. */
 static int32_t pooled_shift(const Workshop *w) {
     double best = -1e30;
@@ -218,12 +230,8 @@ Status form_align(Form *form, TakeBeats *takes, int32_t n_takes, int32_t meter, 
         if (!shift) break;
         for (int32_t t = 0; t < n_takes; t++) bars_shift(&takes[t], meter, shift);
     }
-    for (int32_t t = 0; t < n_takes; t++) {
-        if (t != w.first && takes[t].track.n) TRY(align_take(&w, t, &w.worth[t]));
-        for (int32_t i = 0; i < form->takes[t].n; i++)
-            if (form->takes[t].bars[i].slot < 0) form->takes[t].bars[i].slot = -1;
-        w.joined[t] = true;
-    }
+    for (int32_t t = 0; t < n_takes; t++)
+        if (t != w.first && takes[t].track.n) TRY(place_take(&w, t));
     TRY(average_form(&w));
 out:
     return st;

@@ -136,6 +136,82 @@ static void sections_that_come_back_share_a_label(void **state) {
     arena_drop(&mem);
 }
 
+/* A section of two bars is told by what else comes before and after it. */
+static void short_sections_are_cut_where_music_parts(void **state) {
+    (void)state;
+    static const char form_of[] = "bbccbbccddcc";
+    BarSound sounds[12];
+    Rng r = rng_at(9, 9);
+    Arena mem;
+    arena_init(&mem, 1 << 24);
+    for (int i = 0; i < 12; i++) sounds[i] = play_bar(100 * form_of[i] + i % 2, 0.25, &r);
+    Form form = {.n_slots = 12, .sounds = sounds};
+    Sections s;
+    assert_int_equal(sections_find(&s, &form, &mem), BS_OK);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(s.start[i], i % 2 == 0);
+        for (int j = 0; j < 12; j++) assert_int_equal(s.label[i] == s.label[j], form_of[i] == form_of[j]);
+    }
+    arena_drop(&mem);
+}
+
+/* A take that plays bars [first, first + n) of the piece. */
+static TakeBeats play_take(int first, int n, Rng *r, Arena *mem) {
+    const size_t beats = (size_t)(n * METER);
+    TakeBeats t = {.track = {.n = n * METER, .tempo_bpm = 120}};
+    t.track.time_s = arena_alloc(mem, sizeof(double) * (beats + 1));
+    t.measures = arena_alloc(mem, sizeof(Measure) * beats);
+    t.evidence = arena_alloc(mem, sizeof(float) * beats);
+    t.phase = arena_alloc(mem, beats);
+    for (int k = 0; k < n * METER; k++) {
+        BarSound bar = play_bar(first + k / METER, 0.25, r);
+        memcpy(t.measures[k].chroma, bar.chroma[k % METER], sizeof bar.chroma[0]);
+        memcpy(t.measures[k].mel, bar.mel[k % METER], sizeof bar.mel[0]);
+        t.evidence[k] = k % METER == 0;
+        t.phase[k] = (uint8_t)(k % METER);
+    }
+    return t;
+}
+
+static void assert_plays(const Form *form, int take, int first, int n) {
+    assert_int_equal(form->takes[take].n, n);
+    for (int i = 0; i < n; i++) assert_int_equal(form->takes[take].bars[i].slot, first + i);
+}
+
+static void takes_of_parts_make_a_whole(void **state) {
+    (void)state;
+    Rng r = rng_at(3, 4);
+    Arena mem;
+    Form form;
+    arena_init(&mem, 1 << 26);
+    TakeBeats takes[4] = {play_take(9, 7, &r, &mem), play_take(0, 6, &r, &mem), play_take(3, 8, &r, &mem),
+                          play_take(4, 2, &r, &mem)};
+    assert_int_equal(form_align(&form, takes, 4, METER, &mem), BS_OK);
+    assert_int_equal(form.n_slots, 16);
+    assert_plays(&form, 0, 9, 7);
+    assert_plays(&form, 1, 0, 6);
+    assert_plays(&form, 2, 3, 8);
+    assert_plays(&form, 3, 4, 2);
+    arena_drop(&mem);
+}
+
+static void a_part_that_nothing_leads_to_has_slots_of_its_own(void **state) {
+    (void)state;
+    Rng r = rng_at(3, 5);
+    Arena mem;
+    Form form;
+    arena_init(&mem, 1 << 26);
+    TakeBeats takes[4] = {play_take(0, 10, &r, &mem), play_take(50, 4, &r, &mem), play_take(50, 4, &r, &mem),
+                          play_take(80, 2, &r, &mem)};
+    assert_int_equal(form_align(&form, takes, 4, METER, &mem), BS_OK);
+    assert_int_equal(form.n_slots, 14);
+    assert_plays(&form, 0, 0, 10);
+    assert_plays(&form, 1, 10, 4);
+    assert_plays(&form, 2, 10, 4);
+    assert_int_equal(form.takes[3].bars[0].slot, -1);
+    arena_drop(&mem);
+}
+
 /* Eight bars alike and eight others; the voice rests at the end of every n-th bar. */
 static void phrases_when_voice_rests_every(int every, Sections *out, Arena *mem) {
     BarSound sounds[16];
@@ -169,6 +245,9 @@ int main(void) {
         cmocka_unit_test(a_bar_too_many_costs_one_bar),
         cmocka_unit_test(bars_of_another_piece_get_no_slot),
         cmocka_unit_test(sections_that_come_back_share_a_label),
+        cmocka_unit_test(short_sections_are_cut_where_music_parts),
+        cmocka_unit_test(takes_of_parts_make_a_whole),
+        cmocka_unit_test(a_part_that_nothing_leads_to_has_slots_of_its_own),
         cmocka_unit_test(phrases_end_where_the_voice_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
