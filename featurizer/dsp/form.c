@@ -236,3 +236,11 @@ Status form_align(Form *form, TakeBeats *takes, int32_t n_takes, int32_t meter, 
 out:
     return st;
 }
+
+void form_trim(Form *form, int32_t n_takes) {
+    int32_t end = 0;
+    for (int32_t t = 0; t < n_takes; t++)
+        for (int32_t i = 0; i < form->takes[t].n; i++)
+            if (form->takes[t].bars[i].slot >= end) end = form->takes[t].bars[i].slot + 1;
+    form->n_slots = end;
+}

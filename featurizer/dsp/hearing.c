@@ -4,6 +4,7 @@
  * before decided. */
 #include "featurizer/dsp/hearing.h"
 
+#include "featurizer/dsp/endings.h"
 #include "featurizer/dsp/tempo.h"
 
 #include <math.h>
@@ -224,6 +225,12 @@ static Status form_tune(Hearing *h, HeardTune *tune, int32_t meter, Arena *mem) 
     tune->meter = meter == 3 || meter == 4 || meter == 6 ? meter : bars_meter(own, tune->n_takes);
     for (int32_t i = 0; i < tune->n_takes; i++) TRY(bars_phases(&own[i], tune->meter, mem));
     TRY(form_align(&tune->form, own, tune->n_takes, tune->meter, mem));
+    for (int32_t i = 0; i < tune->n_takes; i++) {
+        const int32_t next = tune->take_of[i] + 1;
+        const double limit_s = frame_time(next < h->n_takes ? h->map.regions[next].first : h->frames.n);
+        TRY(endings_round(&h->frames, &own[i], &tune->form.takes[i], tune->meter, limit_s, mem));
+    }
+    form_trim(&tune->form, tune->n_takes);
     TRY(sections_find(&tune->sections, &tune->form, mem));
     for (int32_t i = 0; i < tune->n_takes; i++) h->takes[tune->take_of[i]] = own[i];
 out:

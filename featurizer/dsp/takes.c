@@ -75,12 +75,13 @@ static float threshold_of(const float *level, int32_t n, float loud_db, float so
     return threshold < loud_db - 40 ? loud_db - 40 : threshold;
 }
 
-/* Runs of blocks in which the band plays, a second or longer. */
+/* Runs of blocks in which the band plays, 0.6 s or longer. */
 static void regions_by_presence(TakeMap *map, const Presence *p, int32_t n) {
+    const int32_t shortest_blocks = 6;
     for (int32_t b = 0; b < p->n && map->n < TAKES_MAX;) {
         int32_t first = b;
         while (b < p->n && p->on[b] == p->on[first]) b++;
-        if (!p->on[first] || b - first < 10) continue;
+        if (!p->on[first] || b - first < shortest_blocks) continue;
         int32_t end = b * PRESENCE_HOP < n ? b * PRESENCE_HOP : n;
         map->regions[map->n++] = (Region){first * PRESENCE_HOP, end, end};
     }
