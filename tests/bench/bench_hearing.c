@@ -18,13 +18,16 @@
 #include "featurizer/featurize.h"
 #include "simulator/session.h"
 #include "tests/bench/hear_scores.h"
+#include "tests/bench/slot_scores.h"
 
 enum { MAX_BARS = 1 << 16, MAX_MARKS = 1 << 15, MAX_OFFS = 1 << 17 };
 
 typedef struct Totals {
-    Score beats, downbeats, takes, aubio, sections[2], phrases[2]; /* within 0.5 s, within 3 s */
+    Score beats, downbeats, takes, takes_and_pastes, aubio, sections[2],
+        phrases[2]; /* within 0.5 s, within 3 s */
     Seconds kinds;
-    double octave_errors, meter_errors, tunes, sessions, slot_right, slot_all, seconds, audio_s;
+    SlotScore slots, whole_slots; /* of all tunes, of those that some take plays whole */
+    double octave_errors, meter_errors, tunes, sessions, seconds, audio_s;
     double pairs[2], pairs_right[2]; /* of takes of different tunes, of one tune */
     double off_s[MAX_OFFS];
     int32_t n_off, n_bars;
@@ -46,7 +49,13 @@ static Score score_beats(const Song *s, const Truth *t, bool down, double *off) 
     return marks_match(marks_a, a, marks_b, b, 0.07, off);
 }
 
-static Score score_takes(const Song *s, const Truth *t) {
+static bool follows_at_once(const Truth *t, int32_t k) {
+    return k > 0 && k < t->n_takes && t->takes[k].first_sample == t->takes[k - 1].end_sample;
+}
+
+/* Where takes begin and end. A loop that was pasted follows on the sample: nothing parts what is heard there,
+ * and `pastes` says whether it is asked for all the same. */
+static Score score_takes(const Song *s, const Truth *t, bool pastes) {
     int32_t a = 0, b = 0;
     for (int32_t k = 0; k < s->n_takes; k++) {
         const SongTake *take = &s->takes[k];
@@ -54,61 +63,12 @@ static Score score_takes(const Song *s, const Truth *t) {
         marks_a[a++] = (double)song_unit_end(s, take->first_unit + take->n_units - 1) / s->sample_rate_hz;
     }
     for (int32_t k = 0; k < t->n_takes; k++) {
-        marks_b[b++] = (double)t->takes[k].first_sample / t->sample_rate_hz;
-        marks_b[b++] = (double)t->takes[k].end_sample / t->sample_rate_hz;
+        if (pastes || !follows_at_once(t, k))
+            marks_b[b++] = (double)t->takes[k].first_sample / t->sample_rate_hz;
+        if (pastes || !follows_at_once(t, k + 1))
+            marks_b[b++] = (double)t->takes[k].end_sample / t->sample_rate_hz;
     }
     return marks_match(marks_a, a, marks_b, b, 0.5, NULL);
-}
-
-/* The unit of the Song nearest to a time, and how far it is. */
-static int32_t nearest_beat(const Song *s, int64_t at, int64_t *off) {
-    int32_t u = song_unit_at(s, at);
-    int32_t best = -1;
-    for (int32_t v = u; v <= u + 1 && v < s->n_units; v++) {
-        int64_t d = llabs(s->units[v].start_sample - at);
-        if (s->units[v].kind == UNIT_BEAT && (best < 0 || d < *off)) best = v, *off = d;
-    }
-    return best;
-}
-
-/* The Song's tune that plays most of a true tune's beats. */
-static int32_t tune_heard_as(const Song *s, const Truth *t, int32_t tune) {
-    int32_t votes[SONG_MAX_TUNES] = {0}, best = 0;
-    for (int32_t u = 0; u < t->n_units; u++) {
-        int64_t off = 0;
-        if (t->units[u].kind != UNIT_BEAT || t->takes[t->units[u].take].tune != tune) continue;
-        int32_t v = nearest_beat(s, t->units[u].start_sample, &off);
-        if (v >= 0) votes[s->takes[s->units[v].take].tune]++;
-    }
-    for (int32_t i = 1; i < s->n_tunes; i++)
-        if (votes[i] > votes[best]) best = i;
-    return best;
-}
-
-/* Beats of a tune that stand in the right place of its form, up to one constant: the form may begin
- * elsewhere. */
-static void score_tune_slots(const Song *s, const Truth *t, int32_t tune, double *right, double *all) {
-    enum { SPREAD = 1024 };
-    int32_t votes[2 * SPREAD + 1] = {0}, best = SPREAD, as = tune_heard_as(s, t, tune);
-    for (int pass = 0; pass < 2; pass++)
-        for (int32_t u = 0; u < t->n_units; u++) {
-            const TruthUnit *x = &t->units[u];
-            if (x->kind != UNIT_BEAT || x->slot < 0 || t->takes[x->take].tune != tune) continue;
-            int64_t off = 0;
-            int32_t v = nearest_beat(s, x->start_sample, &off);
-            if (pass) ++*all;
-            double beat = (double)(truth_unit_end(t, u) - x->start_sample);
-            if (v < 0 || off > beat / 4 || s->units[v].slot < 0 || s->takes[s->units[v].take].tune != as)
-                continue;
-            int32_t shift = s->units[v].slot * s->tunes[as].meter + s->units[v].phase -
-                            x->slot * t->tunes[tune].meter - x->phase;
-            if (shift < -SPREAD || shift > SPREAD) continue;
-            if (!pass) {
-                votes[shift + SPREAD]++;
-                if (votes[shift + SPREAD] > votes[best]) best = shift + SPREAD;
-            } else
-                *right += shift + SPREAD == best;
-        }
 }
 
 /* Pairs of true takes: those of one tune should be of one, those of two of two. Takes of under 5 s tell
@@ -190,6 +150,12 @@ static void score_aubio(const char *path, const Truth *t, Totals *sum) {
     score_add(&sum->aubio, marks_match(marks_a, n, marks_b, b, 0.07, NULL));
 }
 
+static void add_slots(SlotScore *sum, const SlotScore *x) {
+    sum->right += x->right, sum->alike += x->alike, sum->all += x->all;
+}
+
+static double share(double part, double all) { return all > 0 ? part / all : 1; }
+
 static Status measure(const char *path, const Truth *truth, Totals *sum, bool verbose) {
     Status st = BS_OK;
     Song *song = NULL;
@@ -200,14 +166,20 @@ static Status measure(const char *path, const Truth *truth, Totals *sum, bool ve
     sum->seconds += took;
     sum->audio_s += (double)song->n_samples / song->sample_rate_hz;
     sum->sessions++;
-    double bias = 0, right = 0, all = 0;
+    double bias = 0;
+    SlotScore slots = {0};
     Score beats = score_beats(song, truth, false, off_s);
     for (int32_t i = 0; i < (int32_t)beats.hits; i++) {
         bias += off_s[i];
         if (sum->n_off < MAX_OFFS) sum->off_s[sum->n_off++] = off_s[i];
     }
-    Score downs = score_beats(song, truth, true, NULL), takes = score_takes(song, truth);
-    for (int32_t tune = 0; tune < truth->n_tunes; tune++) score_tune_slots(song, truth, tune, &right, &all);
+    Score downs = score_beats(song, truth, true, NULL), takes = score_takes(song, truth, false);
+    for (int32_t tune = 0; tune < truth->n_tunes; tune++) {
+        const SlotScore score = score_tune_slots(song, truth, tune);
+        add_slots(&slots, &score);
+        if (tune_is_whole(truth, tune)) add_slots(&sum->whole_slots, &score);
+    }
+    add_slots(&sum->slots, &slots);
     score_grouping(song, truth, sum);
     for (int i = 0; i < 2; i++) {
         score_add(&sum->sections[i], score_edges(song, truth, false, i ? 3 : 0.5));
@@ -220,12 +192,11 @@ static Status measure(const char *path, const Truth *truth, Totals *sum, bool ve
     score_add(&sum->beats, beats);
     score_add(&sum->downbeats, downs);
     score_add(&sum->takes, takes);
-    sum->slot_right += right;
-    sum->slot_all += all;
+    score_add(&sum->takes_and_pastes, score_takes(song, truth, true));
     if (!verbose) goto out;
     fprintf(stderr, "%-10s beat %.3f down %.3f takes %.3f (%d of %d) slots %.3f tunes %d of %d:", truth->name,
             score_f(beats), score_f(downs), score_f(takes), song->n_takes, truth->n_takes,
-            all > 0 ? right / all : 1, song->n_tunes, truth->n_tunes);
+            share(slots.right, slots.all), song->n_tunes, truth->n_tunes);
     for (int32_t i = 0; i < truth->n_tunes; i++) {
         const SongTune *as = &song->tunes[tune_heard_as(song, truth, i)];
         fprintf(stderr, " %.0f/%.0f bpm, metre %d/%d, form %d/%d;", as->tempo_bpm, truth->tunes[i].tempo_bpm,
@@ -324,11 +295,13 @@ int main(int argc, char **argv) {
     printf("hearing.beat_bias %.2f ms\n", 1000 * bias);
     printf("hearing.beat_jitter_p90 %.2f ms\n", 1000 * jitter_p90(&sum, bias));
     printf("hearing.take_boundary_f %.4f F\n", score_f(sum.takes));
-    printf("hearing.pairs_of_one_tune_together %.4f share\n",
-           sum.pairs[1] > 0 ? sum.pairs_right[1] / sum.pairs[1] : 1);
-    printf("hearing.pairs_of_two_tunes_apart %.4f share\n",
-           sum.pairs[0] > 0 ? sum.pairs_right[0] / sum.pairs[0] : 1);
-    printf("hearing.slots_right %.4f share\n", sum.slot_all > 0 ? sum.slot_right / sum.slot_all : 1);
+    printf("hearing.take_boundary_f.with_pastes %.4f F\n", score_f(sum.takes_and_pastes));
+    printf("hearing.pairs_of_one_tune_together %.4f share\n", share(sum.pairs_right[1], sum.pairs[1]));
+    printf("hearing.pairs_of_two_tunes_apart %.4f share\n", share(sum.pairs_right[0], sum.pairs[0]));
+    printf("hearing.slots_right %.4f share\n", share(sum.slots.right, sum.slots.all));
+    printf("hearing.slots_right.whole_take %.4f share\n", share(sum.whole_slots.right, sum.whole_slots.all));
+    printf("hearing.slots_alike %.4f share\n", share(sum.slots.alike, sum.slots.all));
+    printf("hearing.slots_alike.whole_take %.4f share\n", share(sum.whole_slots.alike, sum.whole_slots.all));
     for (int i = 0; i < 2; i++) {
         printf("hearing.section_f_%s %.4f F\n", i ? "3s" : "half_s", score_f(sum.sections[i]));
         printf("hearing.phrase_f_%s %.4f F\n", i ? "3s" : "half_s", score_f(sum.phrases[i]));
