@@ -9,7 +9,7 @@
 
 #include "common/host/file.h"
 
-enum { BLOCK = 16384, MAPPED_FROM_BYTES = 128 << 20 };
+enum { BLOCK = 16384, MAPPED_FROM_BYTES = 128 << 20, LET_GO_BYTES = 16 << 20 };
 
 /* The room is taken at once: a full disk must show here, not as a signal later. */
 static bool map_file(Mono *m, size_t n_bytes) {
@@ -28,6 +28,16 @@ static bool map_file(Mono *m, size_t n_bytes) {
     m->samples = at;
     m->n_mapped_bytes = n_bytes;
     return true;
+}
+
+/* What is written of a mapped file stays in the file when its pages leave this process. *gone: bytes that
+ * have left. */
+static void let_go(const Mono *m, size_t *gone) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE),
+                 written = sizeof *m->samples * (size_t)m->n_samples / page * page;
+    if (!m->n_mapped_bytes || written < *gone + LET_GO_BYTES) return;
+    (void)madvise((char *)m->samples + *gone, written - *gone, MADV_DONTNEED);
+    *gone = written;
 }
 
 Status mono_new(Mono *m, int64_t n_samples) {
@@ -49,6 +59,7 @@ Status mono_read_seen(Mono *m, AudioReader *reader, int32_t rate_hz, MonoSeen se
     *m = (Mono){0};
     TRY(resampler_open(&resampler, info.sample_rate_hz, rate_hz, 1));
     int64_t k = 0;
+    size_t gone = 0;
     TRY(mono_new(m, resampler_room(resampler, info.n_samples) + resampler_room(resampler, BLOCK)));
     m->n_samples = 0;
     if (!block) TRY(fail(BS_NOMEM, "no memory for a block of audio"));
@@ -59,6 +70,7 @@ Status mono_read_seen(Mono *m, AudioReader *reader, int32_t rate_hz, MonoSeen se
         audio_mix_down(block, n, info.n_channels, block);
         TRY(resampler_push(resampler, block, n, m->samples + m->n_samples, &k));
         m->n_samples += k;
+        let_go(m, &gone);
     }
     TRY(resampler_push(resampler, NULL, 0, m->samples + m->n_samples, &k));
     m->n_samples += k;
