@@ -238,9 +238,17 @@ out:
 }
 
 void form_trim(Form *form, int32_t n_takes) {
-    int32_t end = 0;
+    int32_t first = form->n_slots, end = 0;
+    for (int32_t t = 0; t < n_takes; t++)
+        for (int32_t i = 0; i < form->takes[t].n; i++) {
+            const int32_t slot = form->takes[t].bars[i].slot;
+            if (slot >= 0 && slot < first) first = slot;
+            if (slot >= end) end = slot + 1;
+        }
+    if (first > end) first = end;
     for (int32_t t = 0; t < n_takes; t++)
         for (int32_t i = 0; i < form->takes[t].n; i++)
-            if (form->takes[t].bars[i].slot >= end) end = form->takes[t].bars[i].slot + 1;
-    form->n_slots = end;
+            if (form->takes[t].bars[i].slot >= 0) form->takes[t].bars[i].slot -= first;
+    if (first) form->sounds += first;
+    form->n_slots = end - first;
 }

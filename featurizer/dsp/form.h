@@ -14,5 +14,5 @@ typedef struct Form {
 /* Aligns all takes; mends their phases (all of takes[].phase may turn by a constant per take). Everything in
  * the arena. With no beats at all n_slots is 0. */
 Status form_align(Form *form, TakeBeats *takes, int32_t n_takes, int32_t meter, Arena *mem);
-/* Takes away slots at the end that no bar plays any more. */
+/* Takes away slots at both ends that no bar plays any more. */
 void form_trim(Form *form, int32_t n_takes);

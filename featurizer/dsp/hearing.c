@@ -4,7 +4,7 @@
  * before decided. */
 #include "featurizer/dsp/hearing.h"
 
-#include "featurizer/dsp/endings.h"
+#include "featurizer/dsp/edges.h"
 #include "featurizer/dsp/tempo.h"
 
 #include <math.h>
@@ -217,6 +217,7 @@ out:
 }
 
 static Status form_tune(Hearing *h, HeardTune *tune, int32_t meter, Arena *mem) {
+    const double least_pause_s = 0.3;
     Status st = BS_OK;
     TakeBeats *own = arena_alloc(mem, sizeof(TakeBeats) * (size_t)tune->n_takes);
     if (!own) return fail(BS_NOMEM, "hearing: out of memory");
@@ -226,9 +227,11 @@ static Status form_tune(Hearing *h, HeardTune *tune, int32_t meter, Arena *mem) 
     for (int32_t i = 0; i < tune->n_takes; i++) TRY(bars_phases(&own[i], tune->meter, mem));
     TRY(form_align(&tune->form, own, tune->n_takes, tune->meter, mem));
     for (int32_t i = 0; i < tune->n_takes; i++) {
-        const int32_t next = tune->take_of[i] + 1;
-        const double limit_s = frame_time(next < h->n_takes ? h->map.regions[next].first : h->frames.n);
-        TRY(endings_round(&h->frames, &own[i], &tune->form.takes[i], tune->meter, limit_s, mem));
+        const int32_t t = tune->take_of[i];
+        const Region *r = h->map.regions;
+        TRY(edges_round(&h->frames, &own[i], &tune->form.takes[i], tune->meter,
+                        t > 0 ? frame_time(r[t - 1].end) + least_pause_s : 0,
+                        frame_time(t + 1 < h->n_takes ? r[t + 1].first : h->frames.n), mem));
     }
     form_trim(&tune->form, tune->n_takes);
     TRY(sections_find(&tune->sections, &tune->form, mem));
