@@ -27,7 +27,8 @@ double edit_beat_length(void *context, int64_t sample) {
 
 static Status put_json(ByteWriter *out, const EditWork *w, const EditedSong *s) {
     Job job = w->asked.job;
-    job.tune = song_tune_called(w->song, job.tune) - 1; /* of the recording, not of an excerpt */
+    if (w->song->n_tunes)
+        job.tune = song_tune_called(w->song, job.tune) - 1; /* of the recording, not of an excerpt */
     const EditNotes notes = {.sources = w->files,
                              .source_start = w->starts,
                              .source_samples = w->lengths,

@@ -1,3 +1,4 @@
+/* One bar for several steps, in hundredths of the whole. */
 #include "editor/steps.h"
 
 #include <stdio.h>
