@@ -4,6 +4,8 @@
 
 #include "common/env/env_near.h"
 
+enum { STRIKES = 96, ENDINGS = 8 };
+
 typedef struct Draft {
     int32_t *units;
     uint8_t *fades;
@@ -48,6 +50,14 @@ static bool make_draft(const Near *near, const int32_t *path, int32_t n_path, Dr
     return true;
 }
 
+/* STRIKES ways are tried where the parse stops; after that the edit ends where it does. */
+static void strike(Near *near, int32_t way, bool all_behind) {
+    const int32_t end = near->first_way[near->n_runs];
+    near->ways[way].struck = true;
+    for (int32_t i = all_behind ? near->first_way[near_run(near, way)] : end; i < end; i++)
+        near->ways[i].struck = true;
+}
+
 static Status search(Env *env, const Job *job, Draft *wanted, Draft *now, uint8_t *actions, int32_t max,
                      int32_t *n_actions) {
     Status st = BS_OK;
@@ -55,15 +65,15 @@ static Status search(Env *env, const Job *job, Draft *wanted, Draft *now, uint8_
     int32_t *path = malloc(sizeof *path * 2 * (size_t)wanted->n), *starts = path + wanted->n, n_path, reached;
     if (!path) TRY(fail(BS_NOMEM, "parse: out of memory"));
     TRY(near_new(&near, env, wanted->units, wanted->fades, wanted->n));
-    for (int32_t left = 4 * near.n_runs + 64;; left--) {
+    for (int32_t struck = 0;; struck++) {
         TRY(near_find(&near, path, &n_path));
         st = make_draft(&near, path, n_path, now, starts)
                  ? parse_units(env, job, now->units, now->fades, now->n, actions, max, n_actions, &reached)
                  : fail(BS_NOT_FOUND, "no actions make an edit of more than %d units", ENV_MAX_UNITS);
-        if (st != BS_NOT_FOUND || left == 0) break;
+        if (st != BS_NOT_FOUND || struck == STRIKES + ENDINGS) break;
         int32_t at = n_path - 1;
         while (at > 0 && starts[at] > reached) at--;
-        near.ways[path[at]].struck = true;
+        strike(&near, path[at], struck >= STRIKES);
     }
 out:
     near_drop(&near);

@@ -10,8 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/env/env.h"
-#include "common/song/projection.h"
+#include "common/env/env_retell.h"
 #include "tests/unit/song_maker.h"
 
 enum { MOST = 2048 };
@@ -223,6 +222,65 @@ static void what_no_actions_make_becomes_the_nearest_that_some_do(void **state) 
     assert_true(total / n_rounds < 0.03);
 }
 
+static void an_edit_is_retold_in_a_window_of_its_own(void **state) {
+    (void)state;
+    int32_t n_whole = 0, n_changed = 0;
+    for (uint64_t seed = 200; seed < 230; seed++) {
+        Case c = make_case(seed);
+        EnvSong *es;
+        Env *env;
+        Retelling told;
+        Edit again;
+        assert_int_equal(env_song_new(&es, c.song), BS_OK);
+        assert_int_equal(env_new(&env, es), BS_OK);
+        if (seed % 2) /* a fade for which there is no room at the start of a run that short */
+            assert_int_equal(edit_append(&c.edit, c.song->units[3].start_sample,
+                                         c.song->units[5].start_sample, FADE_4_BEATS),
+                             BS_OK);
+        Projection p = project(&c, &c.edit);
+        assert_int_equal(env_retell(&told, env, &p), BS_OK);
+        assert_int_equal(told.whole, edit_equal(&told.edit, &p.edit));
+        n_whole += told.whole;
+        n_changed += !told.whole;
+        const int64_t length = edit_samples(&told.edit);
+        assert_true(told.job.lo_samples <= length && length <= told.job.hi_samples);
+        assert_int_equal(told.job.tune, p.tune);
+        assert_int_equal(env_replay(env, &told.job, told.actions, told.n_actions, &again, NULL, NULL), BS_OK);
+        assert_true(edit_equal(&again, &told.edit));
+        assert_true(loss_of(&c.edit, 0, &told.edit) < 0.1);
+        edit_drop(&again);
+        retelling_drop(&told);
+        projection_drop(&p);
+        env_free(env);
+        env_song_free(es);
+        drop_case(&c);
+    }
+    assert_true(n_whole >= 10 && n_changed >= 10);
+}
+
+static void what_is_too_short_for_any_job_is_refused(void **state) {
+    (void)state;
+    Case c = make_case(5);
+    EnvSong *es;
+    Env *env;
+    Retelling told;
+    Edit made;
+    edit_init(&made);
+    made.sample_rate_hz = c.song->sample_rate_hz;
+    assert_int_equal(
+        edit_append(&made, c.song->units[4].start_sample, c.song->units[5].start_sample, FADE_SHORT), BS_OK);
+    assert_int_equal(env_song_new(&es, c.song), BS_OK);
+    assert_int_equal(env_new(&env, es), BS_OK);
+    Projection p = project(&c, &made);
+    assert_int_equal(env_retell(&told, env, &p), BS_CONFLICT);
+    assert_null(told.units);
+    projection_drop(&p);
+    edit_drop(&made);
+    env_free(env);
+    env_song_free(es);
+    drop_case(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_units_stay_as_they_are),
@@ -231,6 +289,8 @@ int main(void) {
         cmocka_unit_test(crumbs_go_and_what_is_lost_is_said),
         cmocka_unit_test(refuses_what_is_no_edit_of_the_song),
         cmocka_unit_test(what_no_actions_make_becomes_the_nearest_that_some_do),
+        cmocka_unit_test(an_edit_is_retold_in_a_window_of_its_own),
+        cmocka_unit_test(what_is_too_short_for_any_job_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
