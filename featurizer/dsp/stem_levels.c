@@ -55,8 +55,14 @@ static void transform(Listener *x, int64_t at) {
 }
 
 static Status loud_of(const float *samples, int64_t n, float *loud) {
+    const Frames signal = {.samples = samples, .n_samples = n};
+    const int64_t piece = (int64_t)FRAMES_LET_GO * FRAME_HOP;
     StemLoud l = {.rate_hz = ANALYSIS_HZ};
-    Status st = stem_loud_add(&l, samples, n);
+    Status st = BS_OK;
+    for (int64_t at = 0; at < n && st == BS_OK; at += piece) {
+        st = stem_loud_add(&l, samples + at, n - at < piece ? n - at : piece);
+        frames_let_go(&signal, at + piece);
+    }
     *loud = stem_loud_end(&l);
     return st;
 }
