@@ -280,6 +280,51 @@ static void flags_ties_between_identical_passages(void **state) {
     free(twice.x);
 }
 
+/* The same notes are played elsewhere, and a period off a tone is as alike: neither is a reason to jump. */
+static void follows_one_line_through_long_tones(void **state) {
+    (void)state;
+    Alignment a;
+    Mat sparse = mat_recording(MAT_SPARSE, 91, 40);
+    MatEdit e = plan(ranges, N_RANGES, 0.05);
+    Mat m = mat_render(&sparse, &e);
+    mat_master(&m, 5);
+    assert_int_equal(mat_save(at("sparse.wav"), &sparse, 2, MAT_RATE), BS_OK);
+    assert_int_equal(mat_save(at("sparse.mp3"), &m, 2, MAT_RATE), BS_OK);
+    const char *raws[1] = {at("sparse.wav")};
+    assert_int_equal(align_files(raws, 1, at("sparse.mp3"), &a), BS_OK);
+    assert_pieces(&a, &e, 1.5, 0.05 * MAT_RATE);
+    assert_int_equal(a.n_others, 0);
+    align_drop(&a);
+    free(m.x);
+    free(sparse.x);
+}
+
+/* Of three copies of a passage, the edit goes from the first on to the second, not back. */
+static void goes_on_in_order_among_equal_places(void **state) {
+    (void)state;
+    enum { N = 8 * MAT_RATE };
+    Alignment a;
+    const double two[][2] = {{3, 6}, {9.5, 14}};
+    Mat copies = mat_new(3 * N);
+    for (int i = 0; i < 3; i++) memcpy(copies.x + 2 * i * N, raw.x + 2 * 4 * MAT_RATE, sizeof(float) * 2 * N);
+    MatEdit e = plan(two, 2, 0);
+    Mat m = mat_render(&copies, &e);
+    assert_int_equal(mat_save(at("copies.wav"), &copies, 2, MAT_RATE), BS_OK);
+    assert_int_equal(mat_save(at("order.wav"), &m, 2, MAT_RATE), BS_OK);
+    const char *raws[1] = {at("copies.wav")};
+    assert_int_equal(align_files(raws, 1, at("order.wav"), &a), BS_OK);
+    assert_int_equal(a.n_pieces, 2);
+    assert_int_equal(align_move(&a, 1), MOVE_CUT);
+    assert_int_equal(a.pieces[1].raw_start - a.pieces[0].raw_end, e.piece[1].raw_start - e.piece[0].raw_end);
+    for (int32_t i = 0; i < 2; i++) {
+        assert_true(a.pieces[i].tie);
+        assert_int_equal(a.pieces[i].n_alternatives, 2);
+    }
+    align_drop(&a);
+    free(m.x);
+    free(copies.x);
+}
+
 static void assert_refused(const char *raw_file, const char *edit, Status expected, const char *why) {
     Alignment a;
     const char *raws[1] = {raw_file};
@@ -337,6 +382,8 @@ int main(void) {
         cmocka_unit_test(measures_a_long_fade),
         cmocka_unit_test(reports_foreign_sound_and_never_guesses),
         cmocka_unit_test(flags_ties_between_identical_passages),
+        cmocka_unit_test(follows_one_line_through_long_tones),
+        cmocka_unit_test(goes_on_in_order_among_equal_places),
         cmocka_unit_test(refuses_what_is_no_edit_of_the_recording),
         cmocka_unit_test(says_so_when_recording_and_edit_are_mixed_up),
     };
