@@ -357,3 +357,14 @@ static inline void print_sums(const char *name, Sums *s) {
     printf("align_%s_cpu %.4f of_recording\n", name, share_of(s->cpu_s, s->raw_s));
     fflush(stdout);
 }
+
+/* Without the drum machine, whose bars are equal. */
+static inline void print_played(const char *name, Sums *s) {
+    if (!s->n_pieces) return;
+    printf("align_%s_played_offsets_exact %.4f share\n", name, share_of(s->n_exact, s->n_pieces));
+    printf("align_%s_played_offsets_wrong %.4f share\n", name,
+           (double)(s->n_pieces - s->n_exact - s->n_alike) / s->n_pieces);
+    printf("align_%s_played_seam_error_p95 %.3f ms\n", name, errors_quantile(&s->seams, 0.95));
+    printf("align_%s_played_labels_f %.3f F\n", name,
+           f_of(s->n_right_labels, s->n_labels, s->n_found_labels));
+}

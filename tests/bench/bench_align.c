@@ -187,7 +187,7 @@ int main(int argc, char **argv) {
     uint64_t seed = 730200;
     const char *asked = "";
     bool verbose = false;
-    static Sums of_case[N_CASES], of_kind[MAT_KINDS], all;
+    static Sums of_case[N_CASES], played[N_CASES], of_kind[MAT_KINDS], all; /* played: by people */
     while ((c = getopt(argc, argv, "n:s:c:k:v")) != -1) {
         if (c == 'n')
             n = atoi(optarg);
@@ -216,6 +216,7 @@ int main(int argc, char **argv) {
                 }
                 n_failed += one.n_failed;
                 sums_add(&of_case[k], &one);
+                if (kind != MAT_DRUMS) sums_add(&played[k], &one);
                 sums_add(&of_kind[kind], &one);
                 sums_add(&all, &one);
                 sums_drop(&one);
@@ -223,11 +224,12 @@ int main(int argc, char **argv) {
             free(raw.x);
         }
     for (int k = 0; k < N_CASES; k++)
-        if (of_case[k].n_pieces) print_sums(cases[k].name, &of_case[k]);
+        if (of_case[k].n_pieces)
+            print_sums(cases[k].name, &of_case[k]), print_played(cases[k].name, &played[k]);
     for (int kind = 0; kind < MAT_KINDS; kind++)
         if (of_kind[kind].n_pieces) print_sums(mat_kind_names[kind], &of_kind[kind]);
     print_sums("all", &all);
-    for (int k = 0; k < N_CASES; k++) sums_drop(&of_case[k]);
+    for (int k = 0; k < N_CASES; k++) sums_drop(&of_case[k]), sums_drop(&played[k]);
     for (int kind = 0; kind < MAT_KINDS; kind++) sums_drop(&of_kind[kind]);
     sums_drop(&all);
     return n_failed ? 1 : 0;
