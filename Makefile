@@ -168,6 +168,12 @@ bench-align: $(O)/bench/bench_align $(O)/bench/bench_project ## what is found of
 bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/bench_stems $(O)/bench/bench_listening ## what is heard of 60 simulated sessions, and of music from elsewhere, and what it costs
 	@$< -n 60 && $(O)/bench/bench_elsewhere && $(O)/bench/bench_stems && $(O)/bench/bench_listening
 
+.PHONY: bench-charts
+bench-charts: all ## beats of real recordings whose musicians charted them (fetches two Debian packages, 58 MB)
+	@mkdir -p $(O)/charts && cd $(O)/charts && for p in fretsonfire-songs-sectoid fretsonfire-songs-muldjord; do \
+	  [ -d $$p ] || { apt-get -q download $$p && dpkg-deb -x $${p}_*.deb $$p && rm $${p}_*.deb; } || exit 1; done
+	@tests/bench/bench_charts.py $(O)/bin/bandsaw $(O)/charts
+
 .PHONY: bench-sessions
 bench-sessions: $(O)/bench/bench_sessions ## what 200 simulated sessions ask of an editor, and how fast they are made
 	@$<

@@ -109,18 +109,19 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
         track->time_s[k] = frame_time(region.first + t);
         track->strength[k] = frame_peak(a, n, t, 3);
     }
+    double length_s = length / FRAMES_PER_S;
+    track->tempo_bpm = 60 / length_s;
+    track->time_s[track->n] = track->time_s[track->n - 1] + length_s;
     /* how far the beats stand out of what is between them: chance alone reaches two and a half */
     double on = 0, all = 1e-9, even = 0, heard = 0;
     for (int32_t k = 0; k < track->n; k++) on += track->strength[k] / track->n;
     for (int32_t t = found[m - 1]; t <= found[0]; t++) all += a[t] / (found[0] - found[m - 1] + 1);
-    double length_s = length / FRAMES_PER_S;
     for (int32_t k = 0; k + 1 < track->n; k++)
         even += fabs(track->time_s[k + 1] - track->time_s[k] - length_s) < 0.06 * length_s;
     /* a beat is heard where it is strong, or, as a click of one pitch in one band, far above all else */
     for (int32_t k = 0; k < track->n; k++)
         heard += track->strength[k] > 0.25F || (double)track->strength[k] > 7 * all;
     track->time_s[track->n] = track->time_s[track->n - 1] + length_s;
-    track->tempo_bpm = 60 / length_s;
     double clear = (on / all - 2.2) / 2;
     clear = clear < 0 ? 0 : clear > 1 ? 1 : clear;
     track->confidence = track->n > 2 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;
@@ -148,6 +149,14 @@ Status beats_grid(const float *activation, Region region, Arena *mem, BeatTrack 
     track->time_s[n] = frame_time(region.end);
     track->n = n;
     return BS_OK;
+}
+
+double beats_median_bpm(const BeatTrack *t) {
+    float lengths[MAX_GAPS];
+    int32_t n = 0, span = t->n < 9 ? t->n : 8;
+    for (int32_t k = 0; k + span <= t->n && n < MAX_GAPS; k++)
+        lengths[n++] = (float)((t->time_s[k + span] - t->time_s[k]) / span);
+    return n ? 60 / (double)median_of(lengths, n) : 0;
 }
 
 /* Energy of the differenced signal over [at, at + n): attacks are broad-band, so the bass is kept out. */

@@ -10,7 +10,7 @@ typedef struct BeatTrack {
     int32_t n;
     double *time_s;   /* [n + 1]: beat k lasts until time_s[k + 1] */
     float *strength;  /* [n] onset strength at the beat, 1 = typical, 0 = nothing heard */
-    double tempo_bpm; /* median; 0: an even grid over music without pulse */
+    double tempo_bpm; /* median, counted in frames; 0: an even grid over music without pulse */
     float confidence; /* 0..1: share of beats with an attack, and how evenly they lie */
 } BeatTrack;
 
@@ -22,3 +22,6 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
 Status beats_grid(const float *activation, Region region, Arena *mem, BeatTrack *track);
 /* Moves every beat to the attack within +-25 ms of it, where there is one. */
 void beats_refine(const Frames *f, BeatTrack *track);
+/* Median tempo of refined beats, over eight at a time, for frames are too coarse to count a fast piece in. 0
+ * without beats. */
+double beats_median_bpm(const BeatTrack *track);

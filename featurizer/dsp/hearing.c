@@ -209,7 +209,7 @@ static Status track_tune(Hearing *h, HeardTune *tune, const float *activation, A
     for (int32_t i = 0; i < tune->n_takes; i++) {
         TakeBeats *take = &h->takes[tune->take_of[i]];
         TRY(measure_beats(&h->frames, take, mem));
-        if (take->track.n && take->track.tempo_bpm > 0) tempos[n++] = (float)take->track.tempo_bpm;
+        if (take->track.n && take->track.tempo_bpm > 0) tempos[n++] = (float)beats_median_bpm(&take->track);
     }
     tune->tempo_bpm = n ? median_of(tempos, n) : 0;
 out:

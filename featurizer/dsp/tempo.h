@@ -42,7 +42,7 @@ bool tempo_compare(const TempoBelief *a, const TempoBelief *b, float *octaves, f
 /* The likeliest tempo, 0 when there is no pulse. */
 Status beats_tempo(const Frames *f, const float *activation, const Region *regions, int32_t n_regions,
                    Arena *mem, double *bpm);
-/* Beats of a region near `bpm`, on the side of the beat that the cues prefer. */
+/* Beats of a region near `bpm`, all on one side of the beat (slips.h), on the one that the cues prefer. */
 Status tempo_track(const Frames *f, const float *activation, Region region, double bpm, Arena *mem,
                    BeatTrack *track);
 /* The cues of one track. */
