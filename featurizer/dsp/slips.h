@@ -6,5 +6,5 @@
 
 /* Puts all parts of a track on the side of the longest, with as many beats between them as fit evenly.
  * Strengths are read again from `activation` ([n_frames]); where the moved beats are struck much less, all
- * stays as it was. *n: slips that were mended. */
-Status slips_mend(const float *activation, int32_t n_frames, BeatTrack *track, Arena *mem, int32_t *n);
+ * stays as it was. */
+Status slips_mend(const float *activation, int32_t n_frames, BeatTrack *track, Arena *mem);

@@ -256,9 +256,8 @@ Status tempo_track(const Frames *f, const float *activation, Region region, doub
     float cues[TEMPO_CUES];
     BeatTrack first, shifted;
     double best = -1e30;
-    int32_t n_slips;
     TRY(beats_track(activation, region, bpm, mem, &first));
-    TRY(slips_mend(activation, region.end, &first, mem, &n_slips));
+    TRY(slips_mend(activation, region.end, &first, mem));
     *track = first;
     for (int32_t shift = 0; shift < TEMPO_SHIFTS && first.n >= 8; shift++) {
         TRY(copy_track(&first, mem, &shifted));

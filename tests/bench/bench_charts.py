@@ -16,6 +16,7 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 
 
 def read_variable(data, at):
@@ -111,13 +112,11 @@ def printed_numbers(*command):
 
 def aubio_f(folder, chart):
     """Of the same sum of tracks, by ffmpeg and aubio."""
-    mixed = folder / "bench_charts.wav"
-    mix = ["ffmpeg", "-v", "error", "-y", "-i", folder / "song.ogg", "-i", folder / "guitar.ogg"]
-    subprocess.run([*mix, "-filter_complex", "amix=inputs=2", mixed], check=True)
-    try:
+    with tempfile.TemporaryDirectory() as scratch:
+        mixed = pathlib.Path(scratch) / "mix.wav"
+        mix = ["ffmpeg", "-v", "error", "-i", folder / "song.ogg", "-i", folder / "guitar.ogg"]
+        subprocess.run([*mix, "-filter_complex", "amix=inputs=2", mixed], check=True)
         found = [float(row[0]) for row in printed_numbers("aubio", "beat", mixed)]
-    finally:
-        mixed.unlink()
     return f_measure(found, settled(found, chart))
 
 
@@ -133,14 +132,17 @@ def main():
     for folder in songs:
         rows = printed_numbers(sys.argv[1], "beats", f"{folder}/*")
         found = [float(row[0]) for row in rows]
-        chart = settled(found, charted_beats(folder / "notes.mid", found[-1] + 1))
+        if not found:
+            sys.exit(f"bench_charts: {folder}: no beats were found")
+        charted = charted_beats(folder / "notes.mid", found[-1] + 1)
+        chart = settled(found, charted)
         ours.append(f_measure(found, chart))
         phases = [nearest(chart, float(row[0])) % 4 for row in rows if row[1] == "1"]
         name = folder.name.replace(" ", "_")
         print(f"charts.{name}.beat_f {ours[-1]:.3f} F")
-        print(f"charts.{name}.bars_even {max(map(phases.count, range(4))) / len(phases):.3f} share")
+        print(f"charts.{name}.bars_even {max(map(phases.count, range(4))) / max(1, len(phases)):.3f} share")
         if compare:
-            theirs.append(aubio_f(folder, charted_beats(folder / "notes.mid", found[-1] + 1)))
+            theirs.append(aubio_f(folder, charted))
             print(f"charts.{name}.aubio_beat_f {theirs[-1]:.3f} F")
     print(f"charts.beat_f {statistics.mean(ours):.3f} F")
     if compare:
