@@ -171,7 +171,7 @@ bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/be
 .PHONY: bench-charts
 bench-charts: all ## beats of real recordings whose musicians charted them (fetches two Debian packages, 58 MB)
 	@mkdir -p $(O)/charts && cd $(O)/charts && for p in fretsonfire-songs-sectoid fretsonfire-songs-muldjord; do \
-	  [ -d $$p ] || { apt-get -q download $$p && dpkg-deb -x $${p}_*.deb $$p && rm $${p}_*.deb; } || exit 1; done
+	  [ -d $$p ] || { apt-get -q download $$p && dpkg-deb -x $${p}_*.deb $$p.part && mv $$p.part $$p && rm $${p}_*.deb; } || exit 1; done
 	@tests/bench/bench_charts.py $(O)/bin/bandsaw $(O)/charts
 
 .PHONY: bench-sessions

@@ -9,7 +9,7 @@
 
 #include "common/edits/edit_json.h"
 #include "common/env/env_retell.h"
-#include "common/song/excerpt.h"
+#include "editor/fit.h"
 #include "editor/steps.h"
 #include "featurizer/featurize.h"
 #include "featurizer/pair.h"
@@ -109,7 +109,7 @@ static Status to_json(Env *env, const Retelling *r, const Alignment *a, const Al
     TRY(json_set_i64(object, "environment", ENV_VERSION));
     TRY(json_set_i64(object, "featurizer", song->featurizer_version));
     TRY(json_set_hash(object, "song", &song->hash));
-    TRY(json_set_i64(object, "tune", r->job.tune));
+    TRY(json_set_i64(object, "tune", song_tune_called(song, r->job.tune) - 1));
     TRY(json_set_i64(object, "lo_samples", r->job.lo_samples));
     TRY(json_set_i64(object, "hi_samples", r->job.hi_samples));
     TRY(json_set_f64(object, "loss", said->loss));
@@ -134,15 +134,12 @@ out:
 /* Where the recording is longer than an episode can be, the excerpt of the tune that is edited takes its
  * place. */
 static Status project(Song **song, const Edit *edit, Projection *out) {
-    Song *excerpt;
     Status st = projection_make(out, *song, edit);
     if (st != BS_OK || (*song)->n_units <= ENV_MAX_UNITS) return st;
-    st = song_excerpt(&excerpt, *song, out->tune, ENV_MAX_UNITS, NULL);
+    int64_t tune = out->tune + 1;
     projection_drop(out);
-    if (st != BS_OK) return st;
-    song_free(*song);
-    *song = excerpt;
-    return projection_make(out, *song, edit);
+    st = fit_to_episode(song, &tune, true);
+    return st == BS_OK ? projection_make(out, *song, edit) : st;
 }
 
 Status align_actions(const char *const *raws, int32_t n_raws, const Alignment *a, Edit *edit, Json **out,

@@ -30,20 +30,17 @@ static const ConfigTable table = {
     .n_options = sizeof options / sizeof *options,
 };
 
-/* As the edit says, else the one that it has most of. */
+/* As the edit says, else the one that it has most of, else the first. */
 static int32_t tune_of_given(const EditWork *w) {
-    const Song *song = w->song;
-    int64_t length[SONG_MAX_TUNES] = {0};
-    int32_t best = 0;
-    if (w->origin.tune >= 0 && w->origin.tune < song->n_tunes) return w->origin.tune;
-    for (int32_t i = 0; i < w->given.n_segments; i++) {
-        const EditSegment *s = &w->given.segments[i];
-        const int32_t take = song->units[song_unit_at(song, s->start_sample)].take;
-        if (take >= 0) length[song->takes[take].tune] += s->end_sample - s->start_sample;
-    }
-    for (int32_t k = 1; k < song->n_tunes; k++)
-        if (length[k] > length[best]) best = k;
-    return best;
+    if (w->origin.tune >= 0 && w->origin.tune < w->song->n_tunes) return w->origin.tune;
+    const int32_t tune = edit_tune(&w->given, w->song);
+    return tune < 0 ? 0 : tune;
+}
+
+static Status check_tune(const EditWork *w) {
+    return w->set.tune <= w->song->n_tunes ? BS_OK
+                                           : fail(BS_INVALID, "--tune %lld: the recording has %d",
+                                                  (long long)w->set.tune, w->song->n_tunes);
 }
 
 static Status listen(EditWork *w) {
@@ -61,6 +58,7 @@ static Status listen(EditWork *w) {
     if (st == BS_OK && fit.n && !w->set.quiet)
         fprintf(stderr, "stems: %d files; they sum to the recording but for %.1f dB of it\n", fit.n,
                 fit.residual_db);
+    if (st == BS_OK) st = check_tune(w);
     if (st == BS_OK && w->set.from[0] && !w->set.tune) w->set.tune = tune_of_given(w) + 1;
     if (st == BS_OK) st = fit_to_episode(&w->song, &w->set.tune, w->set.quiet);
     if (st == BS_OK) st = env_song_new(&w->es, w->song);
@@ -74,8 +72,6 @@ static Status make_job(const EditWork *w, Job *job) {
     const Song *song = w->song;
     double target_s;
     job_init(job, song);
-    if (w->set.tune > song->n_tunes)
-        return fail(BS_INVALID, "--tune %lld: the recording has %d", (long long)w->set.tune, song->n_tunes);
     job->tune = w->set.tune ? (int32_t)w->set.tune - 1 : asked_tune(song);
     if (!w->set.target[0]) return job_keep(job, song, w->set.keep);
     Status st = parse_duration(w->set.target, &target_s);

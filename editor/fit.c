@@ -11,8 +11,6 @@ Status fit_to_episode(Song **song, int64_t *tune, bool quiet) {
     Song *excerpt;
     int32_t n_left_out;
     if ((*song)->n_units <= ENV_MAX_UNITS || !(*song)->n_tunes) return BS_OK;
-    if (*tune > (*song)->n_tunes)
-        return fail(BS_INVALID, "--tune %lld: the recording has %d", (long long)*tune, (*song)->n_tunes);
     const int32_t wanted = *tune ? (int32_t)*tune - 1 : asked_tune(*song);
     TRY(song_excerpt(&excerpt, *song, wanted, ENV_MAX_UNITS, &n_left_out));
     if (!quiet)

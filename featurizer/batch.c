@@ -41,8 +41,12 @@ static void complain(Batch *b, const char *text) {
 
 static Status load_song(const Batch *b, const Hash *hash, Song **song) {
     FileMap map;
-    Status st = ingest_restore(&b->ingest, hash); /* it may have made room for others */
-    if (st == BS_OK) st = cache_map(store_blobs(b->ingest.store), hash, &map);
+    Status st = BS_NOT_FOUND;
+    for (int tries = 0; tries < 3 && st == BS_NOT_FOUND;
+         tries++) { /* another worker may make room meanwhile */
+        st = ingest_restore(&b->ingest, hash);
+        if (st == BS_OK) st = cache_map(store_blobs(b->ingest.store), hash, &map);
+    }
     if (st != BS_OK) return st;
     st = song_unpack(song, map.bytes, map.n_bytes);
     file_unmap(&map);

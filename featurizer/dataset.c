@@ -59,8 +59,10 @@ static Status add(List *to, const char *folder, const char *below, const char *f
     TRY(path_join(name, *below ? below : file, *below ? file : ""));
     if (*edit) TRY(path_join(edit_name, *edit_below ? edit_below : edit, *edit_below ? edit : ""));
     TRY(path_join(path, folder, name));
-    if (strlen(name) >= DATASET_NAME_BYTES || strlen(edit_name) >= DATASET_NAME_BYTES) return BS_OK;
     if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) return BS_OK;
+    if (strlen(name) >= DATASET_NAME_BYTES || strlen(edit_name) >= DATASET_NAME_BYTES)
+        return fail(BS_TOO_BIG, "%s: names of recordings are shorter than %d bytes", path,
+                    DATASET_NAME_BYTES);
     if (to->n == to->room) {
         to->room = 2 * to->room + 64;
         Recording *more = realloc(to->recordings, to->room * sizeof *more);

@@ -31,8 +31,8 @@ static Status remember(DemoFile *f, const Hash *pair) {
 
 static Status read_line(DemoFile *f, const char *line, size_t n) {
     Demo demo;
-    Status st = BS_OK;
-    if (demo_parse(&demo, f->path, line, n) != BS_OK) return BS_OK;
+    Status st = demo_parse(&demo, f->path, line, n);
+    if (st != BS_OK) return st == BS_NOMEM ? st : BS_OK;
     if (!hash_is_zero(&demo.pair)) st = remember(f, &demo.pair);
     demo_drop(&demo);
     return st;

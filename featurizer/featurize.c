@@ -104,7 +104,7 @@ static Status read_recording(Session *s) {
     if (st == BS_OK) st = mono_read_seen(&s->mono, s->reader, ANALYSIS_HZ, scan_block, &scan);
     if (st == BS_OK) return scan_close(&scan);
     loudness_close(scan.meter);
-    return st;
+    return fail_in(st, "%s", s->paths[0]);
 }
 
 static float clipped_share(const Session *s, int64_t from, int64_t to) {

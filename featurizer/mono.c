@@ -65,7 +65,7 @@ Status mono_read_seen(Mono *m, AudioReader *reader, int32_t rate_hz, MonoSeen se
     if (!block) TRY(fail(BS_NOMEM, "no memory for a block of audio"));
     for (int64_t at = 0, n = 0; at < info.n_samples; at += n) {
         TRY(audio_read_at(reader, at, BLOCK, block, &n));
-        if (n < 1) TRY(fail(BS_IO, "the recording ends early"));
+        if (n < 1) TRY(fail(BS_IO, "ends %lld samples early", (long long)(info.n_samples - at)));
         if (seen) TRY(seen(context, block, at, n));
         audio_mix_down(block, n, info.n_channels, block);
         TRY(resampler_push(resampler, block, n, m->samples + m->n_samples, &k));

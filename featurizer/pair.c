@@ -1,6 +1,7 @@
 #include "featurizer/pair.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "common/audio/audio.h"
 #include "common/host/file.h"
@@ -30,15 +31,7 @@ int64_t pair_foreign_samples(const Alignment *a) {
 
 /* Seconds of a beat in the tune that most of the edit is of; 0 where it has none. */
 static double beat_seconds(const Song *song, const Edit *edit) {
-    int64_t most = 0, shared[SONG_MAX_TUNES] = {0};
-    int32_t tune = -1;
-    for (int32_t i = 0; i < edit->n_segments; i++)
-        for (int32_t u = song_unit_at(song, edit->segments[i].start_sample);
-             u < song->n_units && song->units[u].start_sample < edit->segments[i].end_sample; u++)
-            if (song->units[u].take >= 0)
-                shared[song->takes[song->units[u].take].tune] += song_unit_samples(song, u);
-    for (int32_t k = 0; k < song->n_tunes; k++)
-        if (shared[k] > most) most = shared[k], tune = k;
+    const int32_t tune = edit_tune(edit, song);
     const float tempo = tune < 0 ? 0 : song->tunes[tune].tempo_bpm;
     return tempo > 0 ? 60 / (double)tempo : 0;
 }
@@ -63,12 +56,15 @@ static Status align_pair(Demo *out, const Song *song, const char *raw, const cha
     return st;
 }
 
-static void read_foreign(const char *path, int64_t *foreign) {
+/* What an EDIT.json says of what the recording does not hold. */
+static Status read_foreign(const char *path, int64_t *foreign) {
     Json *object;
-    if (json_read(&object, path, 0) != BS_OK) return;
+    Status st = json_read(&object, path, 0);
+    if (st != BS_OK) return st;
     if (json_has(object, "foreign_samples"))
-        json_get_i64(object, "foreign_samples", 0, INT64_MAX / 4, foreign);
+        st = json_get_i64(object, "foreign_samples", 0, INT64_MAX / 4, foreign);
     json_free(object);
+    return st;
 }
 
 static Status read_pair(Demo *out, const Song *song, const char *raw, const char *edit) {
@@ -81,7 +77,8 @@ static Status read_pair(Demo *out, const Song *song, const char *raw, const char
                                 .samples = &song->n_samples,
                                 .n_samples = song->n_samples};
     Status st = edit_file_read(&out->made, edit, &sources, NULL);
-    if (st == BS_OK) read_foreign(edit, &out->foreign_samples);
+    if (st == BS_OK && !strcasecmp(path_extension(edit), "json"))
+        st = read_foreign(edit, &out->foreign_samples);
     return st;
 }
 

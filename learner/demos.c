@@ -89,18 +89,17 @@ Status demos_add(Demos *demos, SongBook *songs, int32_t song_index, const Demo *
     double loss;
     if (!groups) return fail(BS_NOMEM, "demonstrations: out of memory");
     demos->groups = groups;
+    if (!(demo->weight > 0)) return fail(BS_UNSUPPORTED, "demonstration: muted: its weight is 0");
     TRY(songs_env(songs, song_index, &env));
     TRY(projection_make(&projection, songs->entries[song_index].song, &demo->made));
     TRY(env_retell(&told, env, &projection));
     TRY(projection_loss(&demo->made, demo->foreign_samples, &told.edit, &loss));
     const double own = projection_weight(loss), weight = own < demo->weight ? own : demo->weight;
     if (!(weight > 0))
-        TRY(fail(BS_UNSUPPORTED, "demonstration: %.0f %% of it are lost in actions, and its weight is 0",
-                 100 * loss));
+        TRY(fail(BS_UNSUPPORTED, "demonstration: %.0f %% of it are lost in actions", 100 * loss));
     TRY(keep_variants(demos, env, song_index, &told, seed));
     demos->sum_weights += weight;
-    demos->groups[demos->n_groups++] =
-        (DemoGroup){first, demos->n_episodes - first, weight, demos->sum_weights};
+    demos->groups[demos->n_groups++] = (DemoGroup){first, demos->n_episodes - first, demos->sum_weights};
 out:
     projection_drop(&projection);
     retelling_drop(&told);
@@ -114,6 +113,7 @@ typedef struct Line {
     const char *text;
     size_t n_bytes;
     uint64_t name; /* hashed */
+    bool named;
     int32_t song, number;
 } Line;
 
@@ -131,6 +131,7 @@ static Status line_song(Line *line, const SongBook *songs) {
     if (st != BS_OK) return st;
     line->song = songs_find(songs, &demo.song);
     line->name = hash_quick(demo.name, strlen(demo.name));
+    line->named = demo.name[0];
     demo_drop(&demo);
     return BS_OK;
 }
@@ -150,9 +151,10 @@ static void count_refused(Demos *demos, const Line *line) {
                  error_text());
 }
 
-/* A later line of the same recording says it anew: people edit again, and hear better. */
+/* A later line of the same recording says it anew: people edit again, and hear better. A line without a name
+ * stands alone. */
 static bool said_again(const Line *lines, int32_t n, int32_t i) {
-    for (int32_t k = i + 1; k < n && lines[k].song == lines[i].song; k++)
+    for (int32_t k = i + 1; k < n && lines[i].named && lines[k].song == lines[i].song; k++)
         if (lines[k].name == lines[i].name) return true;
     return false;
 }
@@ -169,7 +171,9 @@ static Status find_lines(Demos *out, const SongBook *songs, char *text, size_t n
         Line line = {.text = at, .n_bytes = (size_t)(stop - at), .number = ++out->n_lines};
         at = stop + 1;
         if (line.n_bytes == 0) continue;
-        if (line_song(&line, songs) != BS_OK)
+        const Status st = line_song(&line, songs);
+        if (st == BS_NOMEM) return st;
+        if (st != BS_OK)
             count_refused(out, &line);
         else if (line.song < 0)
             out->n_unknown++;

@@ -12,7 +12,7 @@
 /* Episodes of one demonstration, which are adjacent. */
 typedef struct DemoGroup {
     int32_t first, n;
-    double weight, sum; /* sum: of the weights up to here */
+    double sum; /* of the weights up to here */
 } DemoGroup;
 
 typedef struct Demos {
@@ -22,7 +22,7 @@ typedef struct Demos {
     int32_t n_episodes, n_groups, n_lines;
     int32_t n_unknown;    /* lines whose song is not in the book */
     int32_t n_said_again; /* lines that a later one replaces */
-    int32_t n_refused;    /* lines that are no demonstration, that no actions make, or that lose too much */
+    int32_t n_refused;    /* lines that are no demonstration, are muted, or lose too much in actions */
     char first_refused[256];
 } Demos;
 

@@ -10,7 +10,7 @@
 #include "common/host/json.h"
 #include "common/song/edit.h"
 
-enum { DEMO_VERSION = 2, DEMO_LINE_BYTES = 16 << 20 };
+enum { DEMO_VERSION = 2 };
 
 typedef struct Demo {
     Hash song;

@@ -129,9 +129,9 @@ Status env_replay(Env *env, const Job *job, const uint8_t *actions, int32_t n_ac
 Status env_parse(Env *env, const Job *job, const int32_t *units, const uint8_t *fades, int32_t n,
                  uint8_t *actions, int32_t max, int32_t *n_actions);
 
-/* The same for an edit that was made elsewhere: where no actions make it, the seam in the way is moved by
- * some units, on both sides or on one, or has its fade shortened, or else what comes behind it is left out,
- * until some do. units and fades (room for ENV_MAX_UNITS) become what those make, *n its length. */
+/* The same for an edit that was made elsewhere: units that the Job forbids go, then seams are changed (where
+ * they leave and enter, their fades, runs left out), as cheaply as some actions allow. units and fades (room
+ * for ENV_MAX_UNITS) become what those make, *n its length. */
 Status env_parse_near(Env *env, const Job *job, int32_t *units, uint8_t *fades, int32_t *n, uint8_t *actions,
                       int32_t max, int32_t *n_actions);
 

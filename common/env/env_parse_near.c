@@ -33,9 +33,10 @@ static void take_allowed(const Env *env, const int32_t *units, const uint8_t *fa
     }
 }
 
-/* Where each run of the path begins in the draft; false when it is too long. */
+/* Where each run of the path begins in the draft, as far as it goes; false when it is too long. */
 static bool make_draft(const Near *near, const int32_t *path, int32_t n_path, Draft *out, int32_t *starts) {
     out->n = 0;
+    for (int32_t i = 0; i < n_path; i++) starts[i] = ENV_MAX_UNITS;
     for (int32_t i = 0; i < n_path; i++) {
         const Way *in = &near->ways[path[i]];
         const int32_t end =
@@ -62,14 +63,18 @@ static Status search(Env *env, const Job *job, Draft *wanted, Draft *now, uint8_
                      int32_t *n_actions) {
     Status st = BS_OK;
     Near near = {0};
-    int32_t *path = malloc(sizeof *path * 2 * (size_t)wanted->n), *starts = path + wanted->n, n_path, reached;
-    if (!path) TRY(fail(BS_NOMEM, "parse: out of memory"));
+    int32_t *path = malloc(sizeof *path * 2 * (size_t)wanted->n), n_path, reached;
+    if (!path) return fail(BS_NOMEM, "parse: out of memory");
+    int32_t *starts = path + wanted->n;
     TRY(near_new(&near, env, wanted->units, wanted->fades, wanted->n));
     for (int32_t struck = 0;; struck++) {
         TRY(near_find(&near, path, &n_path));
-        st = make_draft(&near, path, n_path, now, starts)
-                 ? parse_units(env, job, now->units, now->fades, now->n, actions, max, n_actions, &reached)
-                 : fail(BS_NOT_FOUND, "no actions make an edit of more than %d units", ENV_MAX_UNITS);
+        if (make_draft(&near, path, n_path, now, starts)) {
+            st = parse_units(env, job, now->units, now->fades, now->n, actions, max, n_actions, &reached);
+        } else {
+            st = fail(BS_NOT_FOUND, "no actions make an edit of more than %d units", ENV_MAX_UNITS);
+            reached = ENV_MAX_UNITS - 1;
+        }
         if (st != BS_NOT_FOUND || struck == STRIKES + ENDINGS) break;
         int32_t at = n_path - 1;
         while (at > 0 && starts[at] > reached) at--;

@@ -41,7 +41,8 @@ Status labels_put(ByteWriter *w, const Edit *edit, const Song *song, int64_t lea
         char from[TIME_TEXT], to[TIME_TEXT], take[32] = "";
         if (song && s->start_sample < song->n_samples) {
             int16_t t = song->units[song_unit_at(song, s->start_sample)].take;
-            if (t >= 0) snprintf(take, sizeof take, "take %d, ", song_take_called(song, t));
+            if (t >= 0 && song_take_called(song, t))
+                snprintf(take, sizeof take, "take %d, ", song_take_called(song, t));
         }
         bytes_printf(w, "%.6f\t%.6f\t%s%s - %s\n", (double)at / rate, (double)(at + n) / rate, take,
                      time_text((double)s->start_sample / rate, from),

@@ -116,7 +116,7 @@ static void take_name(const Project *p, int64_t sample, char out[64]) {
     const int32_t take =
         p->song && sample < p->song->n_samples ? p->song->units[song_unit_at(p->song, sample)].take : -1;
     time_text((double)sample / p->rate, text);
-    if (take >= 0)
+    if (take >= 0 && song_take_called(p->song, take))
         snprintf(out, 64, "take %d, %s", song_take_called(p->song, take), text);
     else
         snprintf(out, 64, "%s", text);

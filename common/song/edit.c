@@ -75,6 +75,22 @@ out:
     return st;
 }
 
+int32_t edit_tune(const Edit *edit, const Song *song) {
+    int64_t shared[SONG_MAX_TUNES] = {0}, most = 0;
+    int32_t tune = -1;
+    for (int32_t i = 0; i < edit->n_segments; i++) {
+        const EditSegment *s = &edit->segments[i];
+        if (s->start_sample >= song->n_samples) continue;
+        for (int32_t u = song_unit_at(song, s->start_sample);
+             u < song->n_units && song->units[u].start_sample < s->end_sample; u++)
+            if (song->units[u].take >= 0)
+                shared[song->takes[song->units[u].take].tune] += song_unit_samples(song, u);
+    }
+    for (int32_t k = 0; k < song->n_tunes; k++)
+        if (shared[k] > most) most = shared[k], tune = k;
+    return tune;
+}
+
 Status edit_from_units(Edit *out, const Song *song, const int32_t *units, const uint8_t *fades, int32_t n) {
     Status st = BS_OK;
     edit_init(out);

@@ -33,6 +33,8 @@ Status edit_append(Edit *edit, int64_t start_sample, int64_t end_sample, Fade fa
 int64_t edit_samples(const Edit *edit);
 bool edit_equal(const Edit *a, const Edit *b);
 Status edit_copy(Edit *out, const Edit *edit);
+/* The tune whose takes most of the edit lies in; -1 where it lies in none. */
+int32_t edit_tune(const Edit *edit, const Song *song);
 
 /* Units in the order they sound, and how each is joined to the one before. A unit that follows its own
  * predecessor has no seam: fades[i] is then FADE_SHORT and joins nothing. */

@@ -150,17 +150,6 @@ static Status emit(Projection *out, const Song *song, const Edit *made, const Se
     return edit_from_units(&out->edit, song, out->units, out->fades, out->n);
 }
 
-static int32_t tune_of(const Song *song, const int32_t *units, int32_t n) {
-    int32_t votes[SONG_MAX_TUNES] = {0}, best = 0;
-    for (int32_t i = 0; i < n; i++) {
-        const int16_t take = song->units[units[i]].take;
-        if (take >= 0) votes[song->takes[take].tune]++;
-    }
-    for (int32_t k = 1; k < song->n_tunes; k++)
-        if (votes[k] > votes[best]) best = k;
-    return best;
-}
-
 Status projection_make(Projection *out, const Song *song, const Edit *made) {
     Status st = BS_OK;
     Seam *seams = NULL;
@@ -180,7 +169,8 @@ Status projection_make(Projection *out, const Song *song, const Edit *made) {
     find_seams(song, &whole, seams);
     TRY(emit(out, song, &whole, seams, choice));
     for (int32_t i = 0; i < out->n; i++) out->segment[i] = kept[out->segment[i]];
-    out->tune = tune_of(song, out->units, out->n);
+    out->tune = edit_tune(&out->edit, song);
+    if (out->tune < 0) out->tune = 0;
 out:
     edit_drop(&whole);
     free(kept);

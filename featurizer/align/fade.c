@@ -254,8 +254,8 @@ void fade_measure(const FadeSearch *f, const FadeFound *fade, AlignJoin *join) {
     }
 }
 
-/* Blocks are short against a period, so that chance makes some of them alike: means over 10 ms count. Pauses
- * do not: what is left of their noise says nothing. */
+/* Blocks are short against a period, so that chance makes some of them alike: means over 28 of them count.
+ * Pauses do not: what is left of their noise says nothing. */
 int64_t fade_unlike(const FadeSearch *f, const FadeFound *fade, double from, double to) {
     enum { AROUND = 28 };
     const Gains g = gains_beside(f, (int64_t)floor(fade->start), (int64_t)ceil(fade->end));

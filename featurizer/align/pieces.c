@@ -367,8 +367,10 @@ static Status make_pieces(Maker *m, float gain) {
             p.edit_start -= llround((double)p.raw_start / r->rate), p.raw_start = 0, p.joined = 0;
         if (p.raw_end > out->n_raw)
             p.edit_end -= llround((double)(p.raw_end - out->n_raw) / r->rate), p.raw_end = out->n_raw;
-        TRY(places_ties(&m->places, r, &p));
-        if (p.edit_end > p.edit_start && p.raw_end > p.raw_start) out->pieces[out->n_pieces++] = p;
+        if (p.edit_end > p.edit_start && p.raw_end > p.raw_start) {
+            TRY(places_ties(&m->places, r, &p));
+            out->pieces[out->n_pieces++] = p;
+        }
         start = edge.start;
     }
 out:

@@ -4,7 +4,6 @@
 #include "featurizer/align/track.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,17 +346,6 @@ static Status find_path(Track *t) {
         state = steps[k].from[state];
     }
     free(steps);
-    if (getenv("DBG"))
-        for (int32_t k = 0; k < t->n_windows; k++) {
-            fprintf(stderr, "w %d %.3f:", k, k * 2048 / 11025.0);
-            if (t->path[k] >= 0)
-                fprintf(stderr, " off %.4f s %.3f |", (t->cells[k][t->path[k]].raw - k * 2048.0) / 11025,
-                        (double)t->cells[k][t->path[k]].score);
-            for (int32_t i = 0; i < t->n_cells[k]; i++)
-                fprintf(stderr, " %.3f:%.2f", (t->cells[k][i].raw - k * 2048.0) / 11025,
-                        (double)t->cells[k][i].score);
-            fprintf(stderr, "\n");
-        }
     return st;
 }
 
@@ -401,7 +389,10 @@ static Status find_rivals(Search *s) {
     Status st = BS_OK;
     Track *t = s->track;
     LandmarkQuery *query = NULL;
-    TRY(landmark_query_new(&query, s->index, s->n_at_speed[t->n_speeds - 1]));
+    int64_t longest = 0;
+    for (int32_t k = 0; k < t->n_speeds; k++)
+        if (s->n_at_speed[k] > longest) longest = s->n_at_speed[k];
+    TRY(landmark_query_new(&query, s->index, longest));
     for (int32_t first = 0, last; first < t->n_windows; first = last + 1) {
         last = first;
         if (t->path[first] < 0) continue;

@@ -121,7 +121,6 @@ Status beats_track(const float *activation, Region region, double bpm, Arena *me
     /* a beat is heard where it is strong, or, as a click of one pitch in one band, far above all else */
     for (int32_t k = 0; k < track->n; k++)
         heard += track->strength[k] > 0.25F || (double)track->strength[k] > 7 * all;
-    track->time_s[track->n] = track->time_s[track->n - 1] + length_s;
     double clear = (on / all - 2.2) / 2;
     clear = clear < 0 ? 0 : clear > 1 ? 1 : clear;
     track->confidence = track->n > 2 ? (float)(even / (track->n - 1) * heard / track->n * clear) : 0;
@@ -154,9 +153,10 @@ Status beats_grid(const float *activation, Region region, Arena *mem, BeatTrack 
 double beats_median_bpm(const BeatTrack *t) {
     float lengths[MAX_GAPS];
     int32_t n = 0, span = t->n < 9 ? t->n : 8;
+    if (t->n < 1) return 0;
     for (int32_t k = 0; k + span <= t->n && n < MAX_GAPS; k++)
         lengths[n++] = (float)((t->time_s[k + span] - t->time_s[k]) / span);
-    return n ? 60 / (double)median_of(lengths, n) : 0;
+    return 60 / (double)median_of(lengths, n);
 }
 
 /* Energy of the differenced signal over [at, at + n): attacks are broad-band, so the bass is kept out. */

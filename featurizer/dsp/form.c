@@ -116,8 +116,9 @@ static Status join(Workshop *w, int32_t t) {
         before += tb->bars[i].slot == PATH_BEFORE;
         after += tb->bars[i].slot == PATH_AFTER;
     }
-    if (after < 2) after = 0;
-    if (form->n_slots + before + after > FORM_MAX_SLOTS) before = after = 0;
+    if (after < 2 && form->n_slots) after = 0;
+    if (form->n_slots + before > SONG_MAX_SLOTS) before = 0;
+    if (form->n_slots + before + after > SONG_MAX_SLOTS) after = SONG_MAX_SLOTS - form->n_slots - before;
     BarSound *sounds = arena_alloc(w->mem, sizeof(BarSound) * (size_t)(form->n_slots + before + after + 1));
     if (!sounds) return fail(BS_NOMEM, "form: out of memory");
     memcpy(sounds + before, form->sounds, sizeof(BarSound) * (size_t)form->n_slots);
@@ -127,7 +128,9 @@ static Status join(Workshop *w, int32_t t) {
     for (int32_t i = 0, ahead = 0, behind = before + form->n_slots; i < tb->n; i++) {
         int32_t *slot = &tb->bars[i].slot;
         if (*slot >= 0) continue;
-        *slot = *slot == PATH_BEFORE && before ? ahead++ : *slot == PATH_AFTER && after ? behind++ : -1;
+        *slot = *slot == PATH_BEFORE && before                                   ? ahead++
+                : *slot == PATH_AFTER && behind < before + form->n_slots + after ? behind++
+                                                                                 : -1;
         if (*slot >= 0) sounds[*slot] = w->sounds[t][i];
     }
     form->sounds = sounds;

@@ -2,8 +2,6 @@
 /* Form: the bars of the piece as one list of slots, and which slot every bar of every take plays. */
 #include "featurizer/dsp/bar_sound.h"
 
-enum { FORM_MAX_SLOTS = 4096 };
-
 typedef struct Form {
     int32_t n_slots;
     BarSound *sounds; /* [n_slots] mean over the takes that play the slot */

@@ -69,6 +69,7 @@ double form_path(const BarSound *bars, int32_t n_bars, const BarSound *form, int
         *st = fail(BS_NOMEM, "form: out of memory for %d x %d bars", n_bars, n_slots);
         return 0;
     }
+    for (int32_t i = 0; i < n_bars; i++) places[i] = PATH_NOTHING;
     if (!n_bars || !n_slots) return 0;
     first_bar(&p, &bars[0], form, floor_likeness);
     for (int32_t i = 1; i < n_bars; i++)

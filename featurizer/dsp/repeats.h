@@ -14,9 +14,10 @@ Status likeness_of_bars(Likeness *l, const Form *form, Arena *mem);
 /* 0 outside the form or the reach. */
 double likeness_at(const Likeness *l, int32_t i, int32_t j);
 
-/* Cuts sections where music that comes back begins or ends, beside where s->start already says so, and labels
- * them: equal labels are the same music, bar by bar. A section that follows itself is halved, because the
- * labels of slots tell no bounds between equal neighbours. Fills start, label and offset. */
+/* Cuts sections where music that comes back begins or ends, or where s->start says so for most of the bars
+ * that are that music, and labels them: equal labels are the same music, bar by bar. A section that follows
+ * itself is halved, because the labels of slots tell no bounds between equal neighbours. Fills start, label
+ * and offset. */
 Status repeats_cut(Sections *s, const Form *form, const Likeness *l, Arena *mem);
 /* Bars from a, where a section begins, to the next one. */
 int32_t section_length(const Sections *s, int32_t n_slots, int32_t a);

@@ -182,7 +182,10 @@ static inline bool seam_is_alike(const Trial *t, int32_t i, double found) {
         return p && piece_apart_db(t, p, from, to, at, found > at ? behind : before) <= alike_db;
     }
     const AlignPiece *p = piece_at(t->a, at * t->scale);
-    if (!p) return false;
+    const double rim = MAT_RATE / 20;
+    if (!p || (double)p->edit_start / t->scale > (double)e->at[i - 1] + rim ||
+        (double)p->edit_end / t->scale < (double)e->at[i + 1] - rim)
+        return false; /* a piece that begins or ends between is no sign that they sound alike */
     from = fmax((double)e->at[i - 1], (double)p->edit_start / t->scale);
     to = fmin((double)e->at[i + 1], (double)p->edit_end / t->scale);
     return piece_apart_db(t, p, from, at, at, before) <= alike_db &&
@@ -257,8 +260,8 @@ static inline void score_labels(const Trial *t, const Verdict *verdicts, Sums *s
     const Alignment *a = t->a;
     const MatEdit *e = t->e;
     const int32_t n_found = a->n_pieces < SCORE_MAX_PIECES ? a->n_pieces : SCORE_MAX_PIECES;
-    bool alike = false; /* a piece up to here */
-    int32_t next = 0;   /* the first piece found that no true seam has been near yet */
+    bool alike_before = false; /* a piece before this one */
+    int32_t next = 0;          /* the first piece found that no true seam has been near yet */
     for (int32_t i = 0; i < e->n; i++) truth[i][0] = e->piece[i].raw_start, truth[i][1] = e->piece[i].raw_end;
     for (int32_t k = 0; k < n_found; k++)
         found[k][0] = a->pieces[k].raw_start, found[k][1] = a->pieces[k].raw_end;
@@ -280,8 +283,11 @@ static inline void score_labels(const Trial *t, const Verdict *verdicts, Sums *s
         if (i == e->n) break;
         if (is_hidden(t, i) || (i && is_hidden(t, i - 1))) continue;
         const Label should = label_of((const int64_t(*)[2])truth, i);
-        alike = alike || verdicts[i] == ALIKE;
-        if (should != is && alike) {
+        const bool near_alike = verdicts[i] == ALIKE || (i && verdicts[i - 1] == ALIKE);
+        const bool rests =
+            alike_before && (should == LABEL_REUSE || is == LABEL_REUSE); /* on any of those before */
+        alike_before = alike_before || verdicts[i] == ALIKE;
+        if (should != is && (near_alike || rests)) {
             s->n_alike_labels++;
             continue;
         }

@@ -5,7 +5,8 @@
 
 Any folder of Frets on Fire songs below FOLDER: song.ogg and guitar.ogg are heard as synchronous tracks,
 notes.mid holds the tempo map. A chart as a whole may lie some milliseconds beside the sound: the median
-distance, up to 60 ms, is taken off. F counts beats within 70 ms, from five seconds on (Davies et al. 2009).
+distance, up to 60 ms, is taken off. F counts beats within 70 ms, from five seconds on to the last
+note of the chart (Davies et al. 2009).
 `bars_even` is the share of the downbeats that lie on one of the chart's four beats. Beside each stands what
 aubio's tracker gets, where it is installed.
 """
@@ -29,12 +30,12 @@ def read_variable(data, at):
 
 
 def tempo_map(path):
-    """Ticks of a beat and [(tick, seconds of a beat)] of a standard MIDI file."""
+    """Ticks of a beat, [(tick, seconds of a beat)] and the last tick of a standard MIDI file."""
     data = path.read_bytes()
     if data[:4] != b"MThd":
         raise ValueError(f"{path}: is no MIDI file")
     ticks = struct.unpack(">H", data[12:14])[0]
-    changes, at = [], 14
+    changes, last, at = [], 0, 14
     while at + 8 <= len(data):
         end = at + 8 + struct.unpack(">I", data[at + 4 : at + 8])[0]
         at, tick, status = at + 8, 0, 0
@@ -51,17 +52,18 @@ def tempo_map(path):
                 at += n
             else:
                 at += 1 if status >> 4 in (0xC, 0xD) else 2
-        at = end
+        last, at = max(last, tick), end
     changes.sort()
     if not changes or changes[0][0] > 0:
         changes.insert(0, (0, 0.5))
-    return ticks, changes
+    return ticks, changes, last
 
 
-def charted_beats(path, end_s):
-    ticks, changes = tempo_map(path)
+def charted_beats(path):
+    """Seconds of the beats up to the last note."""
+    ticks, changes, last = tempo_map(path)
     beats, at_s, tick, i = [], 0.0, 0, 0
-    while at_s < end_s:
+    while tick <= last:
         beats.append(at_s)
         following = tick + ticks
         while i + 1 < len(changes) and changes[i + 1][0] <= following:
@@ -92,7 +94,8 @@ def settled(found, chart):
 
 
 def f_measure(found, chart):
-    found, chart = [b for b in found if b > 5], [b for b in chart if b > 5]
+    end = chart[-1] + 0.1
+    found, chart = [b for b in found if 5 < b < end], [b for b in chart if b > 5]
     i = j = hits = 0
     while i < len(found) and j < len(chart):
         if abs(found[i] - chart[j]) <= 0.07:
@@ -134,7 +137,7 @@ def main():
         found = [float(row[0]) for row in rows]
         if not found:
             sys.exit(f"bench_charts: {folder}: no beats were found")
-        charted = charted_beats(folder / "notes.mid", found[-1] + 1)
+        charted = charted_beats(folder / "notes.mid")
         chart = settled(found, charted)
         ours.append(f_measure(found, chart))
         phases = [nearest(chart, float(row[0])) % 4 for row in rows if row[1] == "1"]

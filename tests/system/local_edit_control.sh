@@ -164,6 +164,8 @@ refuse "after the end"      "--start"        edit "$raw" -o r.wav --start 59:00
 refuse "no such take"       "take"           edit "$raw" -o r.wav --prefer-take 99
 refuse "repair of nothing"  "--swap --from"  edit "$raw" -o r.wav --swap 1
 refuse "target and from"    "--target --from" again --from a.wav.json -o r.wav --target 0:20
+refuse "no such tune"       "--tune"         edit "$raw" -o r.wav --tune 20
+refuse "no such tune of a cut" "--tune"      again --from a.wav.json -o r.wav --tune 20
 refuse "no such segment"    "--drop"         again --from a.wav.json -o r.wav --drop 99
 refuse "no such seam"       "--nudge"        again --from a.wav.json -o r.wav --nudge 99=+1
 refuse "no such export"     "--export"       edit "$raw" -o r.wav --export aaf

@@ -195,6 +195,24 @@ static void takes_of_parts_make_a_whole(void **state) {
     arena_drop(&mem);
 }
 
+/* One take is a form, however short or long; what is past the most slots has none. */
+static void a_take_alone_is_the_form(void **state) {
+    (void)state;
+    static const int lengths[] = {1, 2, SONG_MAX_SLOTS + 4};
+    for (int i = 0; i < 3; i++) {
+        Rng r = rng_at(3, 6);
+        Arena mem;
+        Form form;
+        arena_init(&mem, (size_t)2 << 30);
+        const int n = lengths[i], slots = n < SONG_MAX_SLOTS ? n : SONG_MAX_SLOTS;
+        TakeBeats take = play_take(0, n, &r, &mem);
+        assert_int_equal(form_align(&form, &take, 1, METER, &mem), BS_OK);
+        assert_int_equal(form.n_slots, slots);
+        for (int b = 0; b < n; b++) assert_int_equal(form.takes[0].bars[b].slot, b < slots ? b : -1);
+        arena_drop(&mem);
+    }
+}
+
 static void a_part_that_nothing_leads_to_has_slots_of_its_own(void **state) {
     (void)state;
     Rng r = rng_at(3, 5);
@@ -247,6 +265,7 @@ int main(void) {
         cmocka_unit_test(sections_that_come_back_share_a_label),
         cmocka_unit_test(short_sections_are_cut_where_music_parts),
         cmocka_unit_test(takes_of_parts_make_a_whole),
+        cmocka_unit_test(a_take_alone_is_the_form),
         cmocka_unit_test(a_part_that_nothing_leads_to_has_slots_of_its_own),
         cmocka_unit_test(phrases_end_where_the_voice_rests),
     };

@@ -269,6 +269,11 @@ static void an_edit_that_says_its_cuts_is_read_and_a_new_one_is_a_new_line(void 
     assert_int_equal(file_replace(at("desired_output/a.json"), json, strlen(json)), BS_OK);
     assert_int_equal(batch_run(&options, &counts), BS_OK);
     assert_int_equal(counts.n_refused_pairs, 1);
+    json = "{\"version\":1,\"sample_rate\":22050,\"segments\":[[101234,300000]],\"foreign_samples\":-5}";
+    assert_int_equal(file_replace(at("desired_output/a.json"), json, strlen(json)), BS_OK);
+    assert_int_equal(batch_run(&options, &counts), BS_OK);
+    assert_int_equal(counts.n_refused_pairs, 1);
+    assert_int_equal(counts.n_demos, 0);
     free(list);
     free(s.samples);
 }
