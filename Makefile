@@ -156,9 +156,12 @@ $(O)/python/installed: $(shell find python common/core common/song common/env -t
 	$(Q)$(O)/python/bin/pip install --quiet './python[test]'
 	@touch $@
 
-.PHONY: train-presence
+.PHONY: train-presence train-edges
 train-presence: $(O)/train/train_presence ## refit what hears whether the band plays (about 10 minutes)
 	@nice -n 10 $< -r $(O)/train/presence_rows.bin -o featurizer/dsp/presence_weights.inc
+
+train-edges: $(O)/train/train_edges ## refit with which beats takes begin and end (about 8 minutes)
+	@nice -n 10 $< -r $(O)/train/edge_rows.bin -o featurizer/dsp/edge_weights.inc
 
 .PHONY: bench-align
 bench-align: $(O)/bench/bench_align $(O)/bench/bench_project ## what is found of edits with known truth, and what of it comes back from actions

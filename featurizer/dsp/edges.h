@@ -1,10 +1,14 @@
 #pragma once
-/* Edges: takes begin and end with whole bars unless they break off. */
-#include "featurizer/dsp/bar_sound.h"
+/* Edges: with which beat of its grid a take begins, and before which it ends. Presence is good to a tenth of
+ * a second where everybody starts and stops at once, but a last chord that is held counts to the end of its
+ * bar, a drum that rings on does not, and an intro of one player is thin. */
+#include "featurizer/dsp/edge_cues.h"
 
-/* A beat alone in the first or last bar that is not struck is taken away; a last bar that rings on where its
- * last beat would be gets that beat, and a first bar of which all but the first beat was heard gets it where
- * something sounds there. Nothing is added before from_s or after to_s. Beats, measures, phases and bars
- * change together. */
-Status edges_round(const Frames *f, TakeBeats *take, TakeBars *bars, int32_t meter, double from_s,
-                   double to_s, Arena *mem);
+/* A take that can be counted. */
+static inline bool edges_can_move(const TakeBeats *take) {
+    return take->track.n > 1 && take->track.tempo_bpm > 0;
+}
+/* Moves the first beat and the end of v.take, which is `take`, to the places that a network trained on what
+ * is heard around them (tests/train/train_edges.c) prefers. Track, measures and phases change together;
+ * evidence and readings are to be made anew. */
+Status edges_choose(EdgeView v, TakeBeats *take, Arena *mem);

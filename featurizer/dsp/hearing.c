@@ -1,7 +1,7 @@
 /* The order in which things are heard: takes, each with a tempo and beats of its own; those that one grid
  * runs through are joined; which takes are of one tune; then per tune its tempo and beats again, for its
- * takes share the octave; metre and downbeats; the form; its sections. Each step reads only what the steps
- * before decided. */
+ * takes share the octave; metre and downbeats; the first beat and the end of each take; the form; its
+ * sections. Each step reads only what the steps before decided. */
 #include "featurizer/dsp/hearing.h"
 
 #include "featurizer/dsp/edges.h"
@@ -216,32 +216,68 @@ out:
     return st;
 }
 
-static Status form_tune(Hearing *h, HeardTune *tune, int32_t meter, Arena *mem) {
-    const double least_pause_s = 0.3;
-    Status st = BS_OK;
+/* The tune's takes, one behind the other. */
+static TakeBeats *gather(const Hearing *h, const HeardTune *tune, Arena *mem) {
     TakeBeats *own = arena_alloc(mem, sizeof(TakeBeats) * (size_t)tune->n_takes);
-    if (!own) return fail(BS_NOMEM, "hearing: out of memory");
-    for (int32_t i = 0; i < tune->n_takes; i++) own[i] = h->takes[tune->take_of[i]];
-    TRY(bars_evidence(own, tune->n_takes, mem));
-    tune->meter = meter == 3 || meter == 4 || meter == 6 ? meter : bars_meter(own, tune->n_takes);
-    for (int32_t i = 0; i < tune->n_takes; i++) TRY(bars_phases(&own[i], tune->meter, mem));
-    TRY(form_align(&tune->form, own, tune->n_takes, tune->meter, mem));
-    for (int32_t i = 0; i < tune->n_takes; i++) {
-        const int32_t t = tune->take_of[i];
-        const Region *r = h->map.regions;
-        TRY(edges_round(&h->frames, &own[i], &tune->form.takes[i], tune->meter,
-                        t > 0 ? frame_time(r[t - 1].end) + least_pause_s : 0,
-                        frame_time(t + 1 < h->n_takes ? r[t + 1].first : h->frames.n), mem));
-    }
-    form_trim(&tune->form, tune->n_takes);
-    TRY(sections_find(&tune->sections, &tune->form, mem));
+    for (int32_t i = 0; own && i < tune->n_takes; i++) own[i] = h->takes[tune->take_of[i]];
+    return own;
+}
+
+static void scatter(Hearing *h, const HeardTune *tune, const TakeBeats *own) {
     for (int32_t i = 0; i < tune->n_takes; i++) h->takes[tune->take_of[i]] = own[i];
+}
+
+static Status count_bars(Hearing *h, HeardTune *tune, int32_t meter, Arena *mem) {
+    Status st = BS_OK;
+    TakeBeats *own = gather(h, tune, mem);
+    if (!own) return fail(BS_NOMEM, "hearing: out of memory");
+    TRY(bars_evidence(own, tune->n_takes, mem));
+    tune->meter = meter ? meter : bars_meter(own, tune->n_takes);
+    for (int32_t i = 0; i < tune->n_takes; i++) TRY(bars_phases(&own[i], tune->meter, mem));
+    scatter(h, tune, own);
 out:
     return st;
 }
 
-Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
-            Arena *mem) {
+static double end_before(const Hearing *h, int32_t t) {
+    const BeatTrack *track = &h->takes[t - 1].track;
+    const double end_s = frame_time(h->map.regions[t - 1].end);
+    return track->n ? fmax(end_s, track->time_s[track->n]) : end_s;
+}
+
+static double start_after(const Hearing *h, int32_t t) {
+    const BeatTrack *track = &h->takes[t + 1].track;
+    const double first_s = frame_time(h->map.regions[t + 1].first);
+    return track->n ? fmin(first_s, track->time_s[0]) : first_s;
+}
+
+EdgeView hear_edges(const Hearing *h, int32_t t) {
+    const float deep_db = 12; /* under the threshold of playing: the room alone */
+    return (EdgeView){.f = &h->frames,
+                      .music = h->map.music,
+                      .odds = h->map.odds,
+                      .take = &h->takes[t],
+                      .meter = h->tunes[h->tune_of[t]].meter,
+                      .region = h->map.regions[t],
+                      .silent_db = h->map.threshold_db - deep_db,
+                      .from_s = t ? end_before(h, t) : 0,
+                      .to_s = t + 1 < h->n_takes ? start_after(h, t) : frame_time(h->frames.n)};
+}
+
+static Status form_tune(Hearing *h, HeardTune *tune, Arena *mem) {
+    Status st = BS_OK;
+    TakeBeats *own = gather(h, tune, mem);
+    if (!own) return fail(BS_NOMEM, "hearing: out of memory");
+    TRY(form_align(&tune->form, own, tune->n_takes, tune->meter, mem));
+    form_trim(&tune->form, tune->n_takes);
+    TRY(sections_find(&tune->sections, &tune->form, mem));
+    scatter(h, tune, own);
+out:
+    return st;
+}
+
+Status hear_bars(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
+                 Arena *mem) {
     Status st = BS_OK;
     float *activation = NULL;
     memset(h, 0, sizeof *h);
@@ -264,7 +300,20 @@ Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, 
     TRY(join_regions(h, activation, mem));
     TRY(find_tunes(h, activation, mem));
     for (int32_t i = 0; i < h->n_tunes; i++) TRY(track_tune(h, &h->tunes[i], activation, mem));
-    for (int32_t i = 0; i < h->n_tunes; i++) TRY(form_tune(h, &h->tunes[i], meter, mem));
+    if (meter != 3 && meter != 4 && meter != 6) meter = 0;
+    for (int32_t i = 0; i < h->n_tunes; i++) TRY(count_bars(h, &h->tunes[i], meter, mem));
+out:
+    return st;
+}
+
+Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
+            Arena *mem) {
+    Status st = BS_OK;
+    TRY(hear_bars(h, samples, n_samples, meter, stems, mem));
+    for (int32_t t = 0; t < h->n_takes; t++)
+        if (edges_can_move(&h->takes[t])) TRY(edges_choose(hear_edges(h, t), &h->takes[t], mem));
+    for (int32_t i = 0; i < h->n_tunes; i++) TRY(count_bars(h, &h->tunes[i], h->tunes[i].meter, mem));
+    for (int32_t i = 0; i < h->n_tunes; i++) TRY(form_tune(h, &h->tunes[i], mem));
 out:
     return st;
 }

@@ -1,5 +1,6 @@
 #pragma once
 /* Hearing: all decisions about one recording, before they are written down as a Song. */
+#include "featurizer/dsp/edge_cues.h"
 #include "featurizer/dsp/form.h"
 #include "featurizer/dsp/sections.h"
 #include "featurizer/dsp/tunes.h"
@@ -41,5 +42,11 @@ typedef struct Stretches {
  * borrows samples (mono, ANALYSIS_HZ). */
 Status hear(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
             Arena *mem);
+/* Everything up to the bars of each take: the form is still empty, and edges are as presence and the grid
+ * give them. */
+Status hear_bars(Hearing *h, const float *samples, int64_t n_samples, int32_t meter, const StemLevels *stems,
+                 Arena *mem);
+/* Take t, for edge_places. */
+EdgeView hear_edges(const Hearing *h, int32_t t);
 /* The timeline cut into units; starts rise strictly and the first is 0. */
 Status stretches_cut(const Hearing *h, Stretches *out, Arena *mem);

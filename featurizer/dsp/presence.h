@@ -17,7 +17,8 @@ enum {
 typedef struct Presence {
     int32_t n;     /* blocks; block b holds frames [b * PRESENCE_HOP, (b + 1) * PRESENCE_HOP) */
     float *inputs; /* [n x PRESENCE_INPUTS] what the network reads */
-    float *music;  /* [n] posterior 0..1 that a take sounds */
+    float *odds;   /* [n] log-odds that a take sounds, block by block */
+    float *music;  /* [n] posterior 0..1, of all blocks together */
     uint8_t *on;   /* [n] 1 on the likeliest path of states */
 } Presence;
 

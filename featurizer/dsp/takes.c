@@ -150,11 +150,15 @@ Status takes_find(TakeMap *map, const Frames *f, Arena *mem) {
     memset(map, 0, sizeof *map);
     float *level = arena_alloc(mem, sizeof(float) * (size_t)f->n);
     map->music = arena_alloc(mem, sizeof(float) * (size_t)f->n);
-    if (!level || !map->music) return fail(BS_NOMEM, "takes: out of memory");
+    map->odds = arena_alloc(mem, sizeof(float) * (size_t)f->n);
+    if (!level || !map->music || !map->odds) return fail(BS_NOMEM, "takes: out of memory");
     TRY(measure_levels(f, mem, level, &map->loud_db, &soft_db));
     map->threshold_db = threshold_of(level, f->n, map->loud_db, soft_db);
     TRY(presence_find(&presence, f, map->loud_db, soft_db, mem));
-    for (int32_t k = 0; k < f->n; k++) map->music[k] = presence.music[k / PRESENCE_HOP];
+    for (int32_t k = 0; k < f->n; k++) {
+        map->music[k] = presence.music[k / PRESENCE_HOP];
+        map->odds[k] = presence.odds[k / PRESENCE_HOP];
+    }
     regions_by_presence(map, &presence, f->n);
     sharpen(map, f);
     follow_rings(map, f, level, fminf(soft_db, map->threshold_db - 6));

@@ -13,6 +13,7 @@ typedef struct TakeMap {
     int32_t n;
     Region regions[TAKES_MAX];
     float *music; /* [frames] likelihood 0..1 that a take is sounding */
+    float *odds;  /* [frames] its log-odds by what is heard around the frame alone */
     float loud_db, threshold_db;
 } TakeMap;
 
