@@ -28,14 +28,14 @@ static double length_near(const BeatTrack *t, bool at_end) {
 }
 
 /* A break is no pause when the beats after it lie where the beats before it foretell them. */
-static bool grid_goes_on(const BeatTrack *a, const BeatTrack *b, double longest_s) {
+static bool grid_goes_on(const BeatTrack *a, const BeatTrack *b, double longest_s, double most_off) {
     if (a->n < 2 || b->n < 2 || (a->n + b->n < 8 && longest_s > 2)) return false;
     double left = length_near(a, true), right = length_near(b, false);
     double apart = b->time_s[0] - a->time_s[a->n - 1];
     if (a->n < 8 && b->n > a->n) left = right; /* a few beats tell no tempo */
     if (b->n < 8 && a->n >= b->n) right = left;
     double n = apart / (0.5 * (left + right)), off = fabs(n - floor(n + 0.5));
-    return apart - left < longest_s && fabs(log(left / right)) < 0.05 && off < 0.05;
+    return apart - left < longest_s && fabs(log(left / right)) < 0.05 && off < most_off;
 }
 
 static Status track_region(Hearing *h, const float *activation, int32_t t, double bpm, Arena *mem) {
@@ -85,14 +85,21 @@ out:
     return st;
 }
 
-/* Joins regions that one grid runs through: at most a second of silence, four of thin music. */
+/* Joins regions that one grid runs through: at most a second of silence, four of thin music or of a silence
+ * through which presence lasts. */
 static Status join_regions(Hearing *h, const float *activation, Arena *mem) {
     Status st = BS_OK;
     for (int32_t t = 0; t + 1 < h->n_takes;) {
         Region *a = &h->map.regions[t], *b = a + 1;
         int32_t silent = 0;
-        for (int32_t k = a->end; k < b->first; k++) silent += h->frames.level_db[k] < h->map.threshold_db;
-        double longest_s = silent > 0.4 * FRAMES_PER_S ? 1 : 4;
+        double lasts = 0;
+        for (int32_t k = a->end; k < b->first; k++) {
+            silent += h->frames.level_db[k] < h->map.threshold_db;
+            lasts += h->map.music[k] / (b->first - a->end);
+        }
+        const bool lasting = lasts > 0.5; /* parted by the silence alone, which takes the beat with it */
+        const double longest_s = silent > 0.4 * FRAMES_PER_S && !lasting ? 1 : 4;
+        const double most_off = lasting ? 0.12 : 0.05; /* beats */
         bool first_longer = a->end - a->first > b->end - b->first;
         double bpm = h->takes[first_longer ? t : t + 1].track.tempo_bpm;
         BeatTrack as_first = h->takes[t].track, as_second = h->takes[t + 1].track;
@@ -100,7 +107,7 @@ static Status join_regions(Hearing *h, const float *activation, Arena *mem) {
             /* a short piece may have been counted otherwise: count it as the longer one */
             TRY(track_region(h, activation, first_longer ? t + 1 : t, bpm, mem));
         }
-        if (!grid_goes_on(&h->takes[t].track, &h->takes[t + 1].track, longest_s)) {
+        if (!grid_goes_on(&h->takes[t].track, &h->takes[t + 1].track, longest_s, most_off)) {
             h->takes[t].track = as_first, h->takes[t + 1].track = as_second;
             t++;
             continue;

@@ -75,6 +75,30 @@ static float threshold_of(const float *level, int32_t n, float loud_db, float so
     return threshold < loud_db - 40 ? loud_db - 40 : threshold;
 }
 
+static bool silent_at(const Presence *p, int32_t b, const float *level, int32_t n, float silent_db) {
+    return b >= 0 && b < p->n && p->on[b] && b * PRESENCE_HOP < n && level[b * PRESENCE_HOP] < silent_db;
+}
+
+/* Presence looks at seconds, so a short silence in what sounds like one take does not part it. It does here,
+ * unless there are others within six seconds, for then they belong to the rhythm. Where the beats after it
+ * lie as those before foretell, hearing.c joins the halves again, and longer soft passages are left to
+ * presence. */
+static void part_at_silence(Presence *p, const float *level, int32_t n, float threshold_db) {
+    const int32_t shortest_blocks = 4, longest_blocks = 25, around_blocks = 60;
+    const float silent_db = threshold_db - 10;
+    for (int32_t b = 0; b < p->n;) {
+        const int32_t first = b;
+        int32_t others = 0;
+        while (silent_at(p, b, level, n, silent_db)) b++;
+        if (b - first >= shortest_blocks && b - first <= longest_blocks) {
+            for (int32_t k = first - around_blocks; k < b + around_blocks; k++)
+                others += (k < first || k >= b) && silent_at(p, k, level, n, silent_db);
+            if (!others) memset(p->on + first, 0, (size_t)(b - first));
+        }
+        if (b == first) b++;
+    }
+}
+
 /* Runs of blocks in which the band plays, 0.6 s or longer. */
 static void regions_by_presence(TakeMap *map, const Presence *p, int32_t n) {
     const int32_t shortest_blocks = 6;
@@ -159,6 +183,7 @@ Status takes_find(TakeMap *map, const Frames *f, Arena *mem) {
         map->music[k] = presence.music[k / PRESENCE_HOP];
         map->odds[k] = presence.odds[k / PRESENCE_HOP];
     }
+    part_at_silence(&presence, level, f->n, map->threshold_db);
     regions_by_presence(map, &presence, f->n);
     sharpen(map, f);
     follow_rings(map, f, level, fminf(soft_db, map->threshold_db - 6));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "featurizer/dsp/hearing.h"
+#include "tests/bench/elsewhere.h"
 #include "tests/unit/hear_synth.h"
 
 enum { TAKES = 3 };
@@ -90,6 +91,52 @@ static void a_break_on_the_grid_is_no_pause(void **state) {
     free(s.samples);
 }
 
+/* The band stops in the middle of a bar, and begins again from the top a good second later, off the grid. */
+static void a_restart_after_a_second_is_a_take(void **state) {
+    (void)state;
+    static const int roots[4] = {0, 9, 5, 7};
+    static const double pauses_s[] = {1.35, 1.6, 1.75};
+    for (size_t k = 0; k < sizeof pauses_s / sizeof *pauses_s; k++) {
+        Synth s = synth_new(60, 9);
+        const double stops_s = 3 + 30 * beat_s, again_s = stops_s + pauses_s[k];
+        for (int bar = 0; bar < 18; bar++) {
+            double t[5];
+            if (bar == 8)
+                for (int64_t i = (int64_t)(stops_s * SYNTH_HZ); i < s.n; i++)
+                    s.samples[i] *= (float)exp((stops_s - (double)i / SYNTH_HZ) / 0.15);
+            for (int i = 0; i <= 4; i++)
+                t[i] = bar < 8 ? 3 + (4 * bar + i) * beat_s : again_s + (4 * (bar - 8) + i) * beat_s;
+            const int root = roots[(bar < 8 ? bar : bar - 8) % 4];
+            synth_bar(&s, t, 4, root, root == 9, 2, 1);
+        }
+        Arena mem;
+        Hearing *h = listen(&s, &mem);
+        assert_int_equal(h->n_takes, 2);
+        const BeatTrack *first = &h->takes[0].track, *second = &h->takes[1].track;
+        assert_true(fabs(first->time_s[first->n] - stops_s) < beat_s + 0.1);
+        assert_true(fabs(second->time_s[0] - again_s) < 0.1);
+        arena_drop(&mem);
+        free(s.samples);
+    }
+}
+
+/* The chords of a reggae are short, and between them there may be next to nothing. */
+static void silence_between_chords_is_rhythm(void **state) {
+    (void)state;
+    const int reggae = 8;
+    for (int k = 0; k < 3; k++) {
+        Piece p;
+        piece_make(&p, reggae + k * ELSEWHERE_STYLES, 4711);
+        assert_string_equal(p.style, "reggae");
+        const Synth s = {.samples = p.samples, .n = p.n_samples};
+        Arena mem;
+        Hearing *h = listen(&s, &mem);
+        assert_int_equal(h->n_takes, 1);
+        arena_drop(&mem);
+        free(p.samples);
+    }
+}
+
 static void every_region_lies_in_order_inside_the_recording(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 6; seed++) {
@@ -120,6 +167,8 @@ int main(void) {
         cmocka_unit_test(a_count_in_is_no_part_of_the_take),
         cmocka_unit_test(talk_is_no_take),
         cmocka_unit_test(a_break_on_the_grid_is_no_pause),
+        cmocka_unit_test(a_restart_after_a_second_is_a_take),
+        cmocka_unit_test(silence_between_chords_is_rhythm),
         cmocka_unit_test(every_region_lies_in_order_inside_the_recording),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
