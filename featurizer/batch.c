@@ -42,8 +42,8 @@ static void complain(Batch *b, const char *text) {
 static Status load_song(const Batch *b, const Hash *hash, Song **song) {
     FileMap map;
     Status st = BS_NOT_FOUND;
-    for (int tries = 0; tries < 3 && st == BS_NOT_FOUND;
-         tries++) { /* another worker may make room meanwhile */
+    /* another worker may make room between the two */
+    for (int tries = 0; tries < 3 && st == BS_NOT_FOUND; tries++) {
         st = ingest_restore(&b->ingest, hash);
         if (st == BS_OK) st = cache_map(store_blobs(b->ingest.store), hash, &map);
     }

@@ -14,13 +14,6 @@
 
 enum { FIRST_SEED = 76000 };
 
-static float *mono_of(const Session *s) {
-    float *mono = malloc(sizeof *mono * (size_t)s->n_samples);
-    BS_ASSERT(mono);
-    for (int64_t i = 0; i < s->n_samples; i++) mono[i] = 0.5F * (s->samples[2 * i] + s->samples[2 * i + 1]);
-    return mono;
-}
-
 /* The true edge nearest to where one was found. */
 static double true_edge(const Truth *t, EdgeSide side, double found_s) {
     double best = 1e9;
@@ -54,15 +47,15 @@ static Status collect(FitRows *rows, int32_t number) {
     Status st = BS_OK;
     Arena mem;
     Session session = {0};
-    float *mono = NULL, *heard = NULL;
+    float *heard = NULL;
     int64_t n_heard = 0;
     Rng r = rng_at(seed, 1);
     arena_init(&mem, (size_t)1 << 32);
     Hearing *h = arena_alloc(&mem, sizeof *h);
     BS_ASSERT(h);
     TRY(session_make(&session, "train", seed, rng_between(&r, 40, 160)));
-    mono = mono_of(&session);
-    TRY(resample(mono, session.n_samples, SESSION_RATE, ANALYSIS_HZ, 1, &heard, &n_heard));
+    audio_mix_down(session.samples, session.n_samples, 2, session.samples);
+    TRY(resample(session.samples, session.n_samples, SESSION_RATE, ANALYSIS_HZ, 1, &heard, &n_heard));
     TRY(hear_bars(h, heard, n_heard, 0, NULL, &mem));
     for (int32_t t = 0; t < h->n_takes; t++) {
         if (!edges_can_move(&h->takes[t])) continue;
@@ -71,7 +64,6 @@ static Status collect(FitRows *rows, int32_t number) {
             add_edge(rows, &v, (EdgeSide)side, session.truth, number, 2 * (TAKES_MAX * number + t) + side);
     }
 out:
-    free(mono);
     free(heard);
     session_drop(&session);
     arena_drop(&mem);

@@ -38,17 +38,10 @@ static void hush(Synth *s, double from_s, double to_s) {
         s->samples[i] *= 0.002F;
 }
 
-static Hearing *listen(const Synth *s, Arena *mem) {
-    arena_init(mem, (size_t)1 << 30);
-    Hearing *h = arena_alloc(mem, sizeof *h);
-    assert_int_equal(hear(h, s->samples, s->n, 0, NULL, mem), BS_OK);
-    return h;
-}
-
 /* Takes begin with beat `first`, and end with beat `end` or up to `late` beats after it. */
 static void expect_beats(Synth *s, int first, int end, int late) {
     Arena mem;
-    Hearing *h = listen(s, &mem);
+    Hearing *h = synth_hear(s, &mem);
     assert_int_equal(h->n_takes, TAKES);
     for (int k = 0; k < TAKES; k++) {
         const BeatTrack *t = &h->takes[k].track;

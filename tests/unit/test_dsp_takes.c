@@ -31,16 +31,9 @@ static Synth rehearsal(double gain) {
     return s;
 }
 
-static Hearing *listen(const Synth *s, Arena *mem) {
-    arena_init(mem, (size_t)1 << 30);
-    Hearing *h = arena_alloc(mem, sizeof *h);
-    assert_int_equal(hear(h, s->samples, s->n, 0, NULL, mem), BS_OK);
-    return h;
-}
-
 static void expect_takes(const Synth *s) {
     Arena mem;
-    Hearing *h = listen(s, &mem);
+    Hearing *h = synth_hear(s, &mem);
     assert_int_equal(h->n_takes, TAKES);
     for (int k = 0; k < TAKES; k++) {
         const BeatTrack *t = &h->takes[k].track;
@@ -110,7 +103,7 @@ static void a_restart_after_a_second_is_a_take(void **state) {
             synth_bar(&s, t, 4, root, root == 9, 2, 1);
         }
         Arena mem;
-        Hearing *h = listen(&s, &mem);
+        Hearing *h = synth_hear(&s, &mem);
         assert_int_equal(h->n_takes, 2);
         const BeatTrack *first = &h->takes[0].track, *second = &h->takes[1].track;
         assert_true(fabs(first->time_s[first->n] - stops_s) < beat_s + 0.1);
@@ -130,7 +123,7 @@ static void silence_between_chords_is_rhythm(void **state) {
         assert_string_equal(p.style, "reggae");
         const Synth s = {.samples = p.samples, .n = p.n_samples};
         Arena mem;
-        Hearing *h = listen(&s, &mem);
+        Hearing *h = synth_hear(&s, &mem);
         assert_int_equal(h->n_takes, 1);
         arena_drop(&mem);
         free(p.samples);
@@ -145,7 +138,7 @@ static void every_region_lies_in_order_inside_the_recording(void **state) {
             synth_noise(&s, rng_between(&s.rng, 0, 12), rng_between(&s.rng, 0, 0.6),
                         rng_between(&s.rng, 0.002, 0.3), rng_between(&s.rng, 0.02, 1));
         Arena mem;
-        Hearing *h = listen(&s, &mem);
+        Hearing *h = synth_hear(&s, &mem);
         Stretches cut;
         assert_int_equal(stretches_cut(h, &cut, &mem), BS_OK);
         for (int k = 0; k < h->map.n; k++) {
