@@ -2,8 +2,9 @@
 /* Music from elsewhere: short pieces in fourteen styles whose beats are known, made from timbres and rhythms
  * that the simulator does not have: plucked strings (Karplus-Strong), a struck string with stretched
  * partials, bowed chords without attacks, brushes, ride cymbals, ghost notes, walking bass, claves. For
- * benches only. */
+ * benches, trainers and tests. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

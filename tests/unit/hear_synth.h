@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/core/rng.h"
-#include "featurizer/dsp/hearing.h"
 
 enum { SYNTH_HZ = 22050 };
 
@@ -71,14 +70,4 @@ static inline void synth_bar(Synth *s, const double *t, int meter, int root, int
             synth_tone(s, t[b], beat * 0.8, synth_hz(36 + (root + (b == 2 ? 7 : 0)) % 12), 0.18 * gain, 4);
         for (int h = 0; h < hats; h++) synth_noise(s, t[b] + beat * h / hats, 0.06 * gain, 0.015, 1);
     }
-}
-
-/* What is heard of it; mem is initialised here, and the caller's to drop. */
-static inline Hearing *synth_hear(const Synth *s, Arena *mem) {
-    arena_init(mem, (size_t)1 << 30);
-    Hearing *h = arena_alloc(mem, sizeof *h);
-    BS_ASSERT(h);
-    const Status st = hear(h, s->samples, s->n, 0, NULL, mem);
-    BS_ASSERT(st == BS_OK);
-    return h;
 }

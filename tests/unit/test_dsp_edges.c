@@ -10,8 +10,7 @@
 #include <stdio.h>
 
 #include "featurizer/dsp/edges.h"
-#include "featurizer/dsp/hearing.h"
-#include "tests/unit/hear_synth.h"
+#include "tests/unit/synth_hear.h"
 
 enum { TAKES = 2, BARS = 10, METER = 4 };
 static const double start_s[TAKES] = {4, 34}, beat_s = 0.5;

@@ -8,9 +8,8 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "featurizer/dsp/hearing.h"
 #include "tests/bench/elsewhere.h"
-#include "tests/unit/hear_synth.h"
+#include "tests/unit/synth_hear.h"
 
 enum { TAKES = 3 };
 static const double start_s[TAKES] = {3, 27, 52};
