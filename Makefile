@@ -171,18 +171,29 @@ bench-align: $(O)/bench/bench_align $(O)/bench/bench_project ## what is found of
 bench-hearing: $(O)/bench/bench_hearing $(O)/bench/bench_elsewhere $(O)/bench/bench_stems $(O)/bench/bench_listening ## what is heard of 60 simulated sessions, and of music from elsewhere, and what it costs
 	@$< -n 60 && $(O)/bench/bench_elsewhere && $(O)/bench/bench_stems && $(O)/bench/bench_listening
 
-.PHONY: bench-charts
-bench-charts: all ## beats of real recordings whose musicians charted them (fetches two Debian packages, 58 MB)
-	@mkdir -p $(O)/charts && cd $(O)/charts && for p in fretsonfire-songs-sectoid fretsonfire-songs-muldjord; do \
+.PHONY: bench-charts bench-midi
+# $(call packages,FOLDER,NAMES): unpacks Debian packages into build/FOLDER/NAME, once
+packages = mkdir -p $(O)/$1 && cd $(O)/$1 && for p in $2; do \
 	  [ -d $$p ] || { apt-get -q download $$p && dpkg-deb -x $${p}_*.deb $$p.part && mv $$p.part $$p && rm $${p}_*.deb; } || exit 1; done
+bench-charts: all ## beats of real recordings whose musicians charted them (fetches two Debian packages, 58 MB)
+	@$(call packages,charts,fretsonfire-songs-sectoid fretsonfire-songs-muldjord)
 	@tests/bench/bench_charts.py $(O)/bin/bandsaw $(O)/charts
+
+bench-midi: all ## beats of composed music, played by fluidsynth (fetches three Debian packages, 136 MB)
+	@$(call packages,midi,openttd-openmsx freedoom fluid-soundfont-gm)
+	@tests/bench/bench_midi.py $(O)/bin/bandsaw $(O)/midi
 
 .PHONY: bench-sessions
 bench-sessions: $(O)/bench/bench_sessions ## what 200 simulated sessions ask of an editor, and how fast they are made
 	@$<
 
-train-hearing: $(O)/train/train_tempo $(O)/train/train_meter $(O)/train/train_tunes ## refit the choice of beat, metre and tune
-	@nice -n 10 $(O)/train/train_tempo -o featurizer/dsp/tempo_weights.inc
+# Annotated music in a hundred styles for the choice of beat (needs fluidsynth; fetches three Debian packages, 124 MB)
+$(O)/composed/done: tests/train/compose.py
+	@$(call packages,midi,mma python3-mido fluid-soundfont-gm)
+	@nice -n 10 $< $(O)/midi $(@D) && touch $@
+
+train-hearing: $(O)/train/train_tempo $(O)/train/train_meter $(O)/train/train_tunes $(O)/composed/done ## refit the choice of beat, metre and tune
+	@nice -n 10 $(O)/train/train_tempo -a $(O)/composed -o featurizer/dsp/tempo_weights.inc
 	@nice -n 10 $(O)/train/train_meter -o featurizer/dsp/meter_weights.inc
 	@nice -n 10 $(O)/train/train_tunes -o featurizer/dsp/tunes_weights.inc
 

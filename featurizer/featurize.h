@@ -6,7 +6,7 @@
 #include "common/song/song.h"
 #include "featurizer/stem_files.h"
 
-enum { FEATURIZER_VERSION = 11 };
+enum { FEATURIZER_VERSION = 12 };
 
 typedef struct FeaturizeOptions {
     int meter;         /* 0: decide; 3, 4 or 6 (eighths of 6/8): given */

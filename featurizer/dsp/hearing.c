@@ -38,6 +38,16 @@ static bool grid_goes_on(const BeatTrack *a, const BeatTrack *b, double longest_
     return apart - left < longest_s && fabs(log(left / right)) < 0.05 && off < most_off;
 }
 
+/* What is shorter than two beats and about one beat away is a chord of the music beside it, as in
+ * reggae, and no take. */
+static bool is_chord_beside(const TakeBeats *takes, const Region *r, bool first_longer) {
+    const BeatTrack *longer = &takes[first_longer ? 0 : 1].track;
+    const Region *shorter = &r[first_longer ? 1 : 0];
+    if (longer->n < 4 || takes[first_longer ? 1 : 0].track.n > 2) return false;
+    double beat = length_near(longer, first_longer) * FRAMES_PER_S;
+    return shorter->end - shorter->first < 2 * beat && r[1].first - r[0].end < 1.25 * beat;
+}
+
 static Status track_region(Hearing *h, const float *activation, int32_t t, double bpm, Arena *mem) {
     Status st = BS_OK;
     BeatTrack *track = &h->takes[t].track;
@@ -107,7 +117,8 @@ static Status join_regions(Hearing *h, const float *activation, Arena *mem) {
             /* a short piece may have been counted otherwise: count it as the longer one */
             TRY(track_region(h, activation, first_longer ? t + 1 : t, bpm, mem));
         }
-        if (!grid_goes_on(&h->takes[t].track, &h->takes[t + 1].track, longest_s, most_off)) {
+        if (!grid_goes_on(&h->takes[t].track, &h->takes[t + 1].track, longest_s, most_off) &&
+            !is_chord_beside(&h->takes[t], a, first_longer)) {
             h->takes[t].track = as_first, h->takes[t + 1].track = as_second;
             t++;
             continue;

@@ -133,6 +133,14 @@ out:
     return st;
 }
 
+/* A beat may lie beside what is tracked, but not where next to nothing is struck: such a phase stays listed,
+ * for the network learns from it, with a score that nothing chooses. */
+static const double unstruck = -100;
+
+static bool is_struck(const float *shifted, const float *tracked) {
+    return shifted[TEMPO_HEARD] >= 0.05F * tracked[TEMPO_HEARD];
+}
+
 /* Two periods near each other may have been tracked to one. */
 static bool is_listed(const TempoCandidate *list, int32_t n, double bpm) {
     for (int32_t c = 0; c < n; c++)
@@ -163,7 +171,9 @@ Status tempo_candidates(const Frames *f, const float *activation, const Region *
             if (weight[shift] <= 0) continue;
             for (int32_t i = 0; i < TEMPO_CUES; i++) phases[shift].cues[i] /= (float)weight[shift];
             phases[shift].bpm = tempo[shift] / weight[shift];
-            phases[shift].score = mlp_run(&tempo_net, phases[shift].cues);
+            phases[shift].score = is_struck(phases[shift].cues, phases[0].cues)
+                                      ? mlp_run(&tempo_net, phases[shift].cues)
+                                      : unstruck;
             list[(*n)++] = phases[shift];
         }
     }
@@ -253,7 +263,7 @@ static Status add_first(const Frames *f, const float *activation, Region region,
 Status tempo_track(const Frames *f, const float *activation, Region region, double bpm, Arena *mem,
                    BeatTrack *track) {
     Status st = BS_OK;
-    float cues[TEMPO_CUES];
+    float cues[TEMPO_CUES], tracked[TEMPO_CUES] = {0};
     BeatTrack first, shifted;
     double best = -1e30;
     TRY(beats_track(activation, region, bpm, mem, &first));
@@ -263,6 +273,8 @@ Status tempo_track(const Frames *f, const float *activation, Region region, doub
         TRY(copy_track(&first, mem, &shifted));
         tempo_shift(f, activation, &shifted, shift);
         TRY(tempo_cues(f, activation, &shifted, cues));
+        if (shift == 0) memcpy(tracked, cues, sizeof tracked);
+        if (!is_struck(cues, tracked)) continue;
         double score = mlp_run(&tempo_net, cues) + (shift ? 0 : 0.5);
         if (score > best) best = score, *track = shifted;
     }

@@ -13,6 +13,7 @@ enum {
     TEMPO_SHIFTS = 4,
     TEMPO_PERIODS = TEMPO_CANDIDATES / TEMPO_SHIFTS
 };
+enum { TEMPO_HEARD = TEMPO_CUES - 3 }; /* the share of the beats on which something is struck */
 enum { TEMPO_GROOVE = 24 }; /* the first cues: how hard each band is struck on and between the beats */
 
 typedef struct TempoCandidate {

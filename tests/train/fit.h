@@ -12,10 +12,11 @@
 #include "common/core/rng.h"
 #include "common/core/status.h"
 #include "featurizer/dsp/mlp.h"
+#include "tests/train/annotated.h"
 
 typedef enum FitLoss { FIT_LIKELIHOOD, FIT_CHOICE } FitLoss;
 
-enum { FIT_BATCH = 128, FIT_EPOCHS = 40, FIT_PATIENCE = 6, FIT_KEPT_OUT = 8 };
+enum { FIT_BATCH = 128, FIT_EPOCHS = 40, FIT_PATIENCE = 6, FIT_KEPT_OUT = 8, FIT_MOST_HIDDEN = 128 };
 
 /* Rows of one group are adjacent; for FIT_LIKELIHOOD every row is its own group. */
 typedef struct FitRows {
@@ -87,6 +88,8 @@ static inline FitNet fit_net(int n_in, int n_hidden) {
     return n;
 }
 
+static inline void fit_drop(FitNet *n) { free(n->mean), free(n->scale), free(n->w); }
+
 static inline void fit_standardise(FitNet *net, const FitRows *r) {
     for (int i = 0; i < net->n_in; i++) {
         double sum = 0, square = 0;
@@ -120,7 +123,7 @@ static inline float fit_forward(const FitNet *net, const float *x, float *z, flo
 }
 
 static inline float fit_run(const FitNet *net, const float *x) {
-    float z[MLP_MOST_INPUTS], hidden[64];
+    float z[MLP_MOST_INPUTS], hidden[FIT_MOST_HIDDEN];
     return fit_forward(net, x, z, hidden);
 }
 
@@ -146,7 +149,7 @@ static inline int64_t fit_group_end(const FitRows *r, FitLoss loss, int64_t k) {
 /* Loss of rows [k, end), which are one group; with a gradient, adds `weight` times its own. */
 static inline double fit_group(const FitNet *net, const FitRows *r, FitLoss loss, int64_t k, int64_t end,
                                float weight, float *gradient) {
-    float z[MLP_MOST_INPUTS], hidden[64], y[256];
+    float z[MLP_MOST_INPUTS], hidden[FIT_MOST_HIDDEN], y[256];
     double sum = 0, all = 0, most = -1e30, cost = 0;
     for (int64_t i = k; i < end; i++) {
         BS_ASSERT(i - k < 256);
@@ -176,9 +179,9 @@ static inline double fit_kept_out(const FitNet *net, const FitRows *r, FitLoss l
     return n > 0 ? sum / n : 0;
 }
 
-static inline void fit_train(FitNet *best, const FitRows *r, FitLoss loss, double decay) {
+static inline void fit_train(FitNet *best, const FitRows *r, FitLoss loss, double decay, int member) {
     FitNet net = fit_net(best->n_in, best->n_hidden);
-    Rng rng = rng_at(7, 7);
+    Rng rng = rng_at(7, 7 + (uint64_t)member);
     size_t bytes = sizeof(float) * (size_t)net.n_weights;
     float *gradient = malloc(bytes), *m = calloc(1, bytes), *v = calloc(1, bytes);
     int64_t *order = malloc(sizeof *order * (size_t)(r->n + 1)), n = 0, step = 0;
@@ -219,7 +222,29 @@ static inline void fit_train(FitNet *best, const FitRows *r, FitLoss loss, doubl
         memcpy(best->scale, net.scale, sizeof(float) * (size_t)net.n_in);
         memcpy(best->w, net.w, bytes);
     }
-    free(gradient), free(m), free(v), free(order), free(net.mean), free(net.scale), free(net.w);
+    free(gradient), free(m), free(v), free(order);
+    fit_drop(&net);
+}
+
+/* Several networks fitted from different starts, and their mean, which is one network: their hidden units
+ * side by side. What one of them has learnt by chance counts for less. */
+static inline FitNet fit_ensemble(const FitRows *r, FitLoss loss, double decay, int n_hidden, int n_members) {
+    FitNet all = fit_net(r->n_in, n_members * n_hidden);
+    float *bias = all.w + all.n_hidden * all.n_in, *out = bias + all.n_hidden;
+    BS_ASSERT(all.n_hidden <= FIT_MOST_HIDDEN);
+    for (int k = 0; k < n_members; k++) {
+        FitNet one = fit_net(r->n_in, n_hidden);
+        const float *one_bias = one.w + n_hidden * one.n_in, *one_out = one_bias + n_hidden;
+        fit_train(&one, r, loss, decay, k);
+        memcpy(all.mean, one.mean, sizeof(float) * (size_t)one.n_in);
+        memcpy(all.scale, one.scale, sizeof(float) * (size_t)one.n_in);
+        memcpy(all.w + k * n_hidden * one.n_in, one.w, sizeof(float) * (size_t)(n_hidden * one.n_in));
+        memcpy(bias + k * n_hidden, one_bias, sizeof(float) * (size_t)n_hidden);
+        for (int h = 0; h < n_hidden; h++) out[k * n_hidden + h] = one_out[h] / (float)n_members;
+        out[all.n_hidden] += one_out[n_hidden] / (float)n_members;
+        fit_drop(&one);
+    }
+    return all;
 }
 
 static inline void fit_print(FILE *f, const char *name, const char *what, const float *v, int n) {
@@ -258,11 +283,27 @@ enum { FIT_SOURCES = 3, FIT_LEAST_ROWS = 200 };
 typedef struct FitTask {
     const char *name; /* "flaw": train_flaw writes flaw_weights.inc, which holds flaw_net */
     int n_in, n_hidden;
+    int n_members; /* networks whose mean is the result; 0 is one */
     FitLoss loss;
     double decay;
-    FitSource sources[FIT_SOURCES]; /* those with an option */
+    FitSource sources[FIT_SOURCES];                                             /* those with an option */
+    Status (*annotated)(FitRows *rows, const Annotated *music, int32_t number); /* NULL: none are used */
     void (*report)(const FitNet *net, const FitRows *rows);
 } FitTask;
+
+static inline void fit_collect_annotated(const FitTask *t, const char *folder, FitRows *rows) {
+    static Annotated music;
+    char **list;
+    int32_t n = annotated_list(folder, &list);
+    for (int32_t i = 0; i < n; i++) {
+        if (annotated_read(list[i], &music) != BS_OK || t->annotated(rows, &music, i) != BS_OK)
+            fprintf(stderr, "%s is left out: %s\n", list[i], error_text());
+        if ((i + 1) % 20 == 0) fprintf(stderr, "%d of %d of %s\n", i + 1, n, folder);
+        free(music.samples);
+        free(list[i]);
+    }
+    free(list);
+}
 
 static inline void fit_collect(const FitTask *t, const int32_t n[FIT_SOURCES], FitRows *rows) {
     int32_t done = 0, all = 0;
@@ -275,13 +316,13 @@ static inline void fit_collect(const FitTask *t, const int32_t n[FIT_SOURCES], F
         }
 }
 
-/* train_NAME [-OPTION n ...] [-r rows file, kept there or read when it is there] -o weights file */
+/* train_NAME [-OPTION n ...] [-a folder of annotated music] [-r rows file, kept there or read when it is
+ * there] -o weights file */
 static inline int fit_main(const FitTask *t, int argc, char **argv) {
     FitRows rows = {.n_in = t->n_in};
-    FitNet net = fit_net(t->n_in, t->n_hidden);
-    int32_t n[FIT_SOURCES] = {0}, n_options = 4;
-    char options[2 * FIT_SOURCES + 5] = "r:o:", name[64], maker[64];
-    const char *rows_file = NULL, *out = NULL;
+    int32_t n[FIT_SOURCES] = {0}, n_options = 6;
+    char options[2 * FIT_SOURCES + 7] = "r:o:a:", name[64], maker[64];
+    const char *rows_file = NULL, *out = NULL, *folder = NULL;
     for (int s = 0; s < FIT_SOURCES; s++) {
         n[s] = t->sources[s].n;
         if (t->sources[s].option) options[n_options++] = t->sources[s].option, options[n_options++] = ':';
@@ -290,6 +331,7 @@ static inline int fit_main(const FitTask *t, int argc, char **argv) {
         if (c == '?') return 2;
         if (c == 'r') rows_file = optarg;
         if (c == 'o') out = optarg;
+        if (c == 'a') folder = optarg;
         for (int s = 0; s < FIT_SOURCES; s++)
             if (c == t->sources[s].option) n[s] = atoi(optarg);
     }
@@ -300,6 +342,7 @@ static inline int fit_main(const FitTask *t, int argc, char **argv) {
     }
     if (!rows_file || !fit_load(&rows, rows_file)) {
         rows.n = 0;
+        if (folder && t->annotated) fit_collect_annotated(t, folder, &rows);
         fit_collect(t, n, &rows);
         if (rows_file && !fit_save(&rows, rows_file)) {
             fprintf(stderr, "train_%s: %s: the rows cannot be kept there\n", t->name, rows_file);
@@ -310,7 +353,7 @@ static inline int fit_main(const FitTask *t, int argc, char **argv) {
         fprintf(stderr, "train_%s: %lld rows are too few\n", t->name, (long long)rows.n);
         return 1;
     }
-    fit_train(&net, &rows, t->loss, t->decay);
+    FitNet net = fit_ensemble(&rows, t->loss, t->decay, t->n_hidden, t->n_members ? t->n_members : 1);
     t->report(&net, &rows);
     snprintf(name, sizeof name, "%s_net", t->name);
     snprintf(maker, sizeof maker, "train_%s", t->name);

@@ -1,11 +1,12 @@
 // needs: featurizer simulator
 /* Trains the choice of the beat among the periods of a piece and writes featurizer/dsp/tempo_weights.inc.
  *
- *   train_tempo [-n pieces] [-k loops] [-m sessions] [-r rows file] -o tempo_weights.inc
+ *   train_tempo [-n pieces] [-k loops] [-m sessions] [-a folder] [-r rows file] -o tempo_weights.inc
  *
  * Pieces are those of tests/bench/elsewhere.h (seed 70000), sessions the simulator's (seeds 80000 on, each
- * tune by its takes together, and some takes alone), loops are drums or a click without anything else. A
- * candidate is right as far as its beats agree with the true ones.
+ * tune by its takes together, and some takes alone), loops are drums or a click without anything else, the
+ * folder is annotated music (tests/train/compose.py). A candidate is right as far as its beats agree with the
+ * true ones.
  */
 #include "common/audio/audio.h"
 #include "featurizer/dsp/tempo.h"
@@ -14,7 +15,7 @@
 #include "tests/bench/marks.h"
 #include "tests/train/fit.h"
 
-enum { MOST_MARKS = 8192 };
+enum { MOST_MARKS = 8192, ANNOTATED_KIND = 200000000 };
 
 static double found[MOST_MARKS], truth[MOST_MARKS];
 
@@ -24,7 +25,7 @@ typedef struct Recording {
     Arena mem;
 } Recording;
 
-static Status listen(Recording *r, const float *samples, int64_t n, int32_t channels) {
+static Status listen(Recording *r, const float *samples, int64_t n, int32_t channels, int32_t rate_hz) {
     Status st = BS_OK;
     int64_t n_out = 0;
     float *mono = malloc(sizeof(float) * (size_t)n);
@@ -32,7 +33,7 @@ static Status listen(Recording *r, const float *samples, int64_t n, int32_t chan
     BS_ASSERT(mono);
     for (int64_t i = 0; i < n; i++)
         mono[i] = channels == 2 ? (samples[2 * i] + samples[2 * i + 1]) / 2 : samples[i];
-    TRY(resample(mono, n, ELSEWHERE_HZ, ANALYSIS_HZ, 1, &r->samples, &n_out));
+    TRY(resample(mono, n, rate_hz, ANALYSIS_HZ, 1, &r->samples, &n_out));
     TRY(frames_measure(&r->frames, &r->mem, r->samples, n_out));
     TRY(beats_activation(&r->frames, &r->mem, &r->activation));
 out:
@@ -78,12 +79,24 @@ static Status collect_piece(FitRows *rows, int32_t number) {
     Piece p;
     Recording r = {0};
     piece_make(&p, number, 70000);
-    Status st = listen(&r, p.samples, p.n_samples, 1);
+    Status st = listen(&r, p.samples, p.n_samples, 1, ELSEWHERE_HZ);
     for (int32_t k = 0; k < p.n_beats; k++) truth[k] = p.at_s[k];
     Region whole = {(int32_t)(p.at_s[0] * FRAMES_PER_S) - 5, r.frames.n - (int32_t)FRAMES_PER_S, r.frames.n};
     if (st == BS_OK) st = add_piece(rows, &r, &whole, 1, p.n_beats, number, number);
     recording_drop(&r);
     free(p.samples);
+    return st;
+}
+
+static Status collect_annotated(FitRows *rows, const Annotated *a, int32_t number) {
+    Recording r = {0};
+    Status st = listen(&r, a->samples, a->n_samples, 1, a->rate_hz);
+    for (int32_t k = 0; k < a->n_beats && k < MOST_MARKS; k++) truth[k] = a->at_s[k];
+    Region whole = {(int32_t)(a->at_s[0] * FRAMES_PER_S), (int32_t)(a->at_s[a->n_beats] * FRAMES_PER_S), 0};
+    if (whole.end > r.frames.n) whole.end = r.frames.n;
+    if (st == BS_OK)
+        st = add_piece(rows, &r, &whole, 1, a->n_beats, ANNOTATED_KIND + a->kind, ANNOTATED_KIND + number);
+    recording_drop(&r);
     return st;
 }
 
@@ -142,7 +155,7 @@ static Status collect_loop(FitRows *rows, int32_t number) {
             piece_hat(&p, at + (h == 1 && parts == 2 ? swing : (double)h / parts) * beat,
                       h % 2 ? 0.7 * hat : hat);
     }
-    Status st = listen(&r, p.samples, p.n_samples, 1);
+    Status st = listen(&r, p.samples, p.n_samples, 1, ELSEWHERE_HZ);
     Region whole = {(int32_t)(0.55 * FRAMES_PER_S), (int32_t)(22.2 * FRAMES_PER_S), 0};
     if (st == BS_OK) st = add_piece(rows, &r, &whole, 1, n, 50000 + number, 50000 + number);
     recording_drop(&r);
@@ -157,7 +170,7 @@ static Status collect_session(FitRows *rows, int32_t number) {
     Rng rng = rng_at(80000 + (uint64_t)number, 1);
     int32_t session = 100000 + number, group = 1000 * session;
     TRY(session_make(&s, "train", 80000 + (uint64_t)number, rng_between(&rng, 40, 120)));
-    TRY(listen(&r, s.samples, s.n_samples, 2));
+    TRY(listen(&r, s.samples, s.n_samples, 2, SESSION_RATE));
     for (int32_t tune = 0; tune < s.truth->n_tunes; tune++)
         TRY(add_takes(rows, &r, s.truth, tune, -1, &rng, session, group++));
     for (int32_t k = 0; k < s.truth->n_takes && k < 3; k++)
@@ -173,28 +186,31 @@ static void report(const FitNet *net, const FitRows *r) {
     if (n_choices)
         fprintf(stderr, "with the weights so far %d of %d right, %d reachable\n", n_right, n_choices,
                 n_reached);
-    int32_t right[2] = {0}, all[2] = {0};
+    int32_t right[3] = {0}, all[3] = {0};
     for (int64_t k = 0, end; k < r->n; k = end) {
         end = fit_group_end(r, FIT_CHOICE, k);
         if (r->session[k] % FIT_KEPT_OUT) continue;
         int64_t best = k;
         for (int64_t i = k; i < end; i++)
             if (fit_run(net, r->x + i * r->n_in) > fit_run(net, r->x + best * r->n_in)) best = i;
-        int32_t source = r->session[k] >= 100000;
+        int32_t source = r->session[k] >= ANNOTATED_KIND ? 2 : r->session[k] >= 100000;
         all[source]++;
         right[source] += r->tag[best] > 75;
     }
-    fprintf(stderr, "kept out: pieces %d of %d right, tunes and takes of sessions %d of %d\n", right[0],
-            all[0], right[1], all[1]);
+    fprintf(stderr,
+            "kept out: pieces %d of %d right, tunes and takes of sessions %d of %d, annotated %d of %d\n",
+            right[0], all[0], right[1], all[1], right[2], all[2]);
 }
 
 static const FitTask task = {
     .name = "tempo",
     .n_in = TEMPO_CUES,
     .n_hidden = 12,
+    .n_members = 8,
     .loss = FIT_CHOICE,
-    .decay = 1e-3,
-    .sources = {{'n', 280, collect_piece}, {'k', 120, collect_loop}, {'m', 240, collect_session}},
+    .decay = 1e-2,
+    .sources = {{'n', 280, collect_piece}, {'k', 480, collect_loop}, {'m', 480, collect_session}},
+    .annotated = collect_annotated,
     .report = report,
 };
 

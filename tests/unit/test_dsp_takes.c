@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "common/audio/audio.h"
 #include "tests/bench/elsewhere.h"
 #include "tests/unit/synth_hear.h"
 
@@ -120,11 +121,14 @@ static void silence_between_chords_is_rhythm(void **state) {
         Piece p;
         piece_make(&p, reggae + k * ELSEWHERE_STYLES, 4711);
         assert_string_equal(p.style, "reggae");
-        const Synth s = {.samples = p.samples, .n = p.n_samples};
+        Synth s = {0};
+        assert_int_equal(resample(p.samples, p.n_samples, ELSEWHERE_HZ, SYNTH_HZ, 1, &s.samples, &s.n),
+                         BS_OK);
         Arena mem;
         Hearing *h = synth_hear(&s, &mem);
         assert_int_equal(h->n_takes, 1);
         arena_drop(&mem);
+        free(s.samples);
         free(p.samples);
     }
 }
