@@ -21,7 +21,7 @@
 #include "simulator/session.h"
 #include "tests/train/fit.h"
 
-enum { FIRST_SEED = 50000, HIDDEN = 16 };
+enum { FIRST_SEED = 50000, HIDDEN = 12 };
 
 /* ---- collecting -------------------------------------------------------------------------------- */
 
@@ -118,6 +118,7 @@ static const FitTask task = {
     .name = "flaw",
     .n_in = FLAW_INPUTS,
     .n_hidden = HIDDEN,
+    .n_members = 10,
     .loss = FIT_LIKELIHOOD,
     .decay = 3e-4,
     .sources = {{'n', 300, collect}},
