@@ -98,6 +98,8 @@ def main():
         }
         if not font.exists() or not all(sets.values()):
             sys.exit(f"bench_midi: {packages}: the packages' files are not there")
+        if not shutil.which("fluidsynth"):
+            sys.exit("bench_midi: fluidsynth is not installed")
         compare = bool(shutil.which("aubio"))
         for name, pieces in sets.items():
             measure(sys.argv[1], name, [p for p in pieces if keeps_to_its_beats(p)], font, scratch, compare)

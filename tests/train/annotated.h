@@ -12,7 +12,7 @@
 enum { ANNOTATED_BEATS = 4096, ANNOTATED_FILES = 4096 };
 
 typedef struct Annotated {
-    int32_t kind, rate_hz, n_beats, meter, first_phase; /* meter: the highest place; phase 0 = downbeat */
+    int32_t kind, rate_hz, n_beats;
     int64_t n_samples;
     float *samples; /* mono */
     double at_s[ANNOTATED_BEATS + 1];
@@ -40,15 +40,10 @@ static inline int32_t annotated_list(const char *folder, char ***list) {
 
 static inline Status annotated_beats(const char *path, Annotated *a) {
     FILE *f = fopen(path, "r");
-    int place, first = 1;
     if (!f) return fail(BS_IO, "%s: cannot be read", path);
-    while (a->n_beats < ANNOTATED_BEATS && fscanf(f, "%lf %d", &a->at_s[a->n_beats], &place) == 2) {
-        if (a->n_beats++ == 0) first = place;
-        if (place > a->meter) a->meter = place;
-    }
+    while (a->n_beats < ANNOTATED_BEATS && fscanf(f, "%lf %*d", &a->at_s[a->n_beats]) == 1) a->n_beats++;
     fclose(f);
     if (a->n_beats < 2) return fail(BS_CORRUPT, "%s: no beats", path);
-    a->first_phase = first - 1;
     a->at_s[a->n_beats] = 2 * a->at_s[a->n_beats - 1] - a->at_s[a->n_beats - 2];
     return BS_OK;
 }

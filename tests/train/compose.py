@@ -4,11 +4,10 @@
     compose.py [-n pieces] [-b pieces] [-s seed] PACKAGES FOLDER
 
 PACKAGES holds the Debian packages mma (styles of accompaniment and the program that plays them), python3-mido and
-fluid-soundfont-gm, each unpacked in a folder of its name; fluidsynth is on the path. Half are
-in one of mma's styles at a tempo that it is played at, half are a band's, whose drums, riffs and bass are
-drawn on a grid of sixteenths: chords in a form of eight-bar sections, often a melody on top, now and then without
-drums or without the chords, at a tempo that drifts. Pieces of a style begin with its number, so that styles can be
-kept apart.
+fluid-soundfont-gm, each unpacked in a folder of its name; fluidsynth is on the path. Half are in one of mma's styles
+at a tempo that it is played at, half are a band's, whose drums, riffs and bass are drawn on a grid of sixteenths:
+chords in a form of eight-bar sections, often a melody on top, now and then without drums or without the chords, at a
+tempo that drifts. Names begin with the number of the style, so that styles can be kept apart.
 """
 
 import argparse
@@ -17,12 +16,14 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import wave
 
 LENGTH_S = 60
+FONT = "fluid-soundfont-gm/usr/share/sounds/sf2/FluidR3_GM.sf2"
 TEMPOS = [  # beats a minute, in the order of asking; eighths in 6/8
     (r"68", (150, 235)),
     (r"128", (56, 84)),
@@ -288,9 +289,8 @@ def compose(packages, out, number, seed, styles):
         else:
             meter, bpm, roots = band(mido, rng, folder / "a.mid")
         beats = rework(mido, folder / "a.mid", meter, rng, roots, bpm)
-        font = packages / "fluid-soundfont-gm/usr/share/sounds/sf2/FluidR3_GM.sf2"
         subprocess.run(["fluidsynth", "-ni", "-q", "-g", "0.5", "-r", "44100", "-T", "wav", "-O", "s16", "-F",
-                        str(folder / "a.wav"), str(font), str(folder / "a.mid")],
+                        str(folder / "a.wav"), str(packages / FONT), str(folder / "a.mid")],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end_s = beats[-1][0]
         with wave.open(str(folder / "a.wav")) as sound, wave.open(str(out / f"{name}.wav"), "wb") as kept:
@@ -312,6 +312,10 @@ def main():
     sys.path.insert(0, str(a.packages / "python3-mido/usr/lib/python3/dist-packages"))
     styles = [Style(p) for p in sorted((a.packages / "mma/usr/share/mma/lib/stdlib").glob("*.mma"))]
     styles = [s for s in styles if s.good]
+    if not styles or not (a.packages / FONT).exists():
+        sys.exit(f"compose: {a.packages}: the packages' files are not there")
+    if not shutil.which("fluidsynth"):
+        sys.exit("compose: fluidsynth is not installed")
     a.out.mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(compose, a.packages, a.out, k, a.s, styles) for k in range(a.n)]

@@ -291,10 +291,12 @@ typedef struct FitTask {
     void (*report)(const FitNet *net, const FitRows *rows);
 } FitTask;
 
-static inline void fit_collect_annotated(const FitTask *t, const char *folder, FitRows *rows) {
+/* false: there is none, or none is used. */
+static inline bool fit_collect_annotated(const FitTask *t, const char *folder, FitRows *rows) {
     static Annotated music;
     char **list;
-    int32_t n = annotated_list(folder, &list);
+    int32_t n = t->annotated ? annotated_list(folder, &list) : 0;
+    if (!n) return false;
     for (int32_t i = 0; i < n; i++) {
         if (annotated_read(list[i], &music) != BS_OK || t->annotated(rows, &music, i) != BS_OK)
             fprintf(stderr, "%s is left out: %s\n", list[i], error_text());
@@ -303,6 +305,7 @@ static inline void fit_collect_annotated(const FitTask *t, const char *folder, F
         free(list[i]);
     }
     free(list);
+    return true;
 }
 
 static inline void fit_collect(const FitTask *t, const int32_t n[FIT_SOURCES], FitRows *rows) {
@@ -342,7 +345,10 @@ static inline int fit_main(const FitTask *t, int argc, char **argv) {
     }
     if (!rows_file || !fit_load(&rows, rows_file)) {
         rows.n = 0;
-        if (folder && t->annotated) fit_collect_annotated(t, folder, &rows);
+        if (folder && !fit_collect_annotated(t, folder, &rows)) {
+            fprintf(stderr, "train_%s: %s: no annotated music that could be used\n", t->name, folder);
+            return 1;
+        }
         fit_collect(t, n, &rows);
         if (rows_file && !fit_save(&rows, rows_file)) {
             fprintf(stderr, "train_%s: %s: the rows cannot be kept there\n", t->name, rows_file);

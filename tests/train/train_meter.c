@@ -22,8 +22,7 @@ static Status listen(Frames *f, Arena *mem, float **kept, const float *samples, 
     int64_t n_out = 0;
     float *mono = malloc(sizeof(float) * (size_t)n);
     BS_ASSERT(mono);
-    for (int64_t i = 0; i < n; i++)
-        mono[i] = channels == 2 ? (samples[2 * i] + samples[2 * i + 1]) / 2 : samples[i];
+    audio_mix_down(samples, n, channels, mono);
     TRY(resample(mono, n, ELSEWHERE_HZ, ANALYSIS_HZ, 1, kept, &n_out));
     TRY(frames_measure(f, mem, *kept, n_out));
 out:

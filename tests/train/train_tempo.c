@@ -31,8 +31,7 @@ static Status listen(Recording *r, const float *samples, int64_t n, int32_t chan
     float *mono = malloc(sizeof(float) * (size_t)n);
     arena_init(&r->mem, (size_t)4 << 30);
     BS_ASSERT(mono);
-    for (int64_t i = 0; i < n; i++)
-        mono[i] = channels == 2 ? (samples[2 * i] + samples[2 * i + 1]) / 2 : samples[i];
+    audio_mix_down(samples, n, channels, mono);
     TRY(resample(mono, n, rate_hz, ANALYSIS_HZ, 1, &r->samples, &n_out));
     TRY(frames_measure(&r->frames, &r->mem, r->samples, n_out));
     TRY(beats_activation(&r->frames, &r->mem, &r->activation));

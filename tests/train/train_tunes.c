@@ -30,7 +30,7 @@ static Status add_session(Played *p, uint64_t seed, Rng *rng, int32_t first_piec
     TRY(session_make(&s, "train", seed, rng_between(rng, 40, 120)));
     mono = malloc(sizeof(float) * (size_t)s.n_samples);
     BS_ASSERT(mono);
-    for (int64_t i = 0; i < s.n_samples; i++) mono[i] = (s.samples[2 * i] + s.samples[2 * i + 1]) / 2;
+    audio_mix_down(s.samples, s.n_samples, 2, mono);
     TRY(resample(mono, s.n_samples, SESSION_RATE, ANALYSIS_HZ, 1, &part, &n));
     p->samples = realloc(p->samples, sizeof(float) * (size_t)(p->n + n));
     BS_ASSERT(p->samples);

@@ -105,7 +105,7 @@ static void wrong_notes_stand_out_however_many_takes_there_are(void **state) {
                     most = fmaxf(most, bar_flaw(s, t, b));
         /* a take that nothing but its own repeats can be held against is told less surely, and of two takes
          * that differ either may be it */
-        assert_true(bar_flaw(s, take, bar) > (n > 2 ? 3 : n > 1 ? 1.8F : 1.1F) * most);
+        assert_true(bar_flaw(s, take, bar) > (n > 2 ? 3 : n > 1 ? 2 : 1.1F) * most);
         assert_true(bar_flaw(s, take, bar) > 0.3F);
         stage_free(s);
     }
